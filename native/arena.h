@@ -1,0 +1,5 @@
+// Memory for the engine.
+#pragma once
+#include <quickjs.h>
+
+extern const JSMallocFunctions arena;

@@ -1,0 +1,66 @@
+import type { Host } from "../host/host.ts";
+import type { Namespace } from "../net/namespace.ts";
+import type { Result } from "../spec/result.ts";
+
+/** What a plugin is told at every verb. `C` is the plugin's own configuration, checked by its schema. */
+export interface Call<C> {
+  readonly host: Host;
+  readonly config: C;
+  /** The configuration as it came on stdin, unknown keys included: what a delegate is given. */
+  readonly rawConfig: Readonly<Record<string, unknown>>;
+  readonly cniVersion: string;
+  /** The network's name. */
+  readonly network: string;
+  /** The directories of CNI_PATH. */
+  readonly path: readonly string[];
+}
+
+/** One container's interface on one network. */
+export interface Attachment {
+  readonly containerId: string;
+  readonly ifName: string;
+}
+
+interface AttachmentCall<C> extends Call<C>, Attachment {
+  /** CNI_ARGS, without IgnoreUnknown. */
+  readonly args: ReadonlyMap<string, string>;
+}
+
+export interface AddRequest<C> extends AttachmentCall<C> {
+  /** The container's network namespace. */
+  readonly netns: Namespace;
+  readonly prevResult?: Result;
+}
+
+export interface CheckRequest<C> extends AttachmentCall<C> {
+  readonly netns: Namespace;
+  /** What ADD gave in the end. Absent for IPAM plugins that run alone. */
+  readonly prevResult?: Result;
+}
+
+export interface DelRequest<C> extends AttachmentCall<C> {
+  /** Absent when CNI_NETNS is empty or the namespace is gone. */
+  readonly netns?: Namespace;
+  readonly prevResult?: Result;
+}
+
+export type StatusRequest<C> = Call<C>;
+
+export interface GcRequest<C> extends Call<C> {
+  /** What must stay; all else that the plugin owns in this network goes. */
+  readonly validAttachments: readonly Attachment[];
+}
+
+/** Steps that undo a half-done ADD, newest first. */
+export interface Undo {
+  /** Remembers to call `thing.remove()` if ADD fails later, and gives the thing back. */
+  keep<T extends { remove(): void }>(thing: T): T;
+  /** The same for a function. `what` completes "cannot undo: …". */
+  add(what: string, step: () => void): void;
+}
+
+/** Steps of DEL and GC: each is tried, all errors are reported at the end. */
+export interface Cleanup {
+  /** `what` completes "cannot …": `release the addresses`. */
+  step(what: string, step: () => void): void;
+}
