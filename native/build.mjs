@@ -5,13 +5,14 @@
 //
 // --debug  builds dist/debug/plumb alone, with glibc and the address and undefined-behaviour sanitizers.
 // --entry  builds PROGRAM alone, which starts with FILE.ts instead of src/main.ts: test programs are made so.
+//          Its modules are named by their paths below the repository's root.
 //
 // What is newer than its sources is kept: a full build takes half a minute, one after a change a second.
-import { execFile, execFileSync } from "node:child_process";
+import { execFile, execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import blankSpace from "ts-blank-space";
 
@@ -28,11 +29,13 @@ const engineDir =
   process.env.QUICKJS_DIR ?? join(dirname(require.resolve("@scriptc/runtime/package.json")), "vendor/quickjs-ng");
 
 const toolchain = options.debug
-  ? { cc: "gcc", flags: ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"], link: [] }
+  ? { cc: "gcc", flags: ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"], engine: [], link: [] }
   : {
       cc: "musl-gcc",
       // musl-gcc hides the system's headers: the kernel's are wanted, behind musl's own.
       flags: ["-O2", "-DNDEBUG", "-idirafter", "/usr/include", "-idirafter", `/usr/include/${machine()}`],
+      // Nothing unwinds; and a small engine touches fewer pages than a fast one.
+      engine: ["-Os", "-fno-asynchronous-unwind-tables"],
       link: ["-static", "-s"],
     };
 const work = join(root, "dist/build", options.debug ? "debug" : "release");
@@ -67,6 +70,7 @@ function files(folder, wanted) {
 
 const native = (name) => join(root, "native", name);
 const object = (name) => join(work, `${name}.o`);
+const strippedPath = (source) => join(work, "js", relative(root, source));
 
 async function compileC(source, output, flags, headers = []) {
   await when(output, [source, ...headers], () =>
@@ -87,7 +91,7 @@ async function buildEngine() {
   checkEngine();
   const headers = [native("sys.h")];
   await Promise.all([
-    ...ENGINE_FILES.map((name) => compileC(join(engineDir, name), object(name), ["-w"])),
+    ...ENGINE_FILES.map((name) => compileC(join(engineDir, name), object(name), ["-w", ...toolchain.engine])),
     compileC(native("sys.c"), object("sys.c"), ours, headers),
     compileC(native("arena.c"), object("arena.c"), ours, [native("arena.h")]),
     compileC(native("compile.c"), object("compile.c"), ours),
@@ -101,9 +105,6 @@ function link(output, objects) {
   return run(toolchain.cc, [...toolchain.flags, ...objects, ...toolchain.link, "-Wl,--gc-sections", "-lm", "-lpthread", "-o", output]);
 }
 
-/** The modules below src/ that ship: no tests, nothing that only Node knows. */
-const shipped = (name) => name.endsWith(".ts") && !/\.(test|node|d)\.ts$/.test(name);
-
 /** Types become spaces, so that lines and columns stay those of the TypeScript. */
 async function stripTypes(source, output) {
   await when(output, [source], () => {
@@ -114,27 +115,87 @@ async function stripTypes(source, output) {
   });
 }
 
-async function buildProgram(output, extra = []) {
-  const stripped = join(work, "js");
-  const sources = [...files("src", shipped), ...extra];
-  const names = sources.map((path) => (path.startsWith(join(root, "src/")) ? path.slice(root.length + 5) : path.slice(root.length + 1)));
-  const entry = extra[0] ? names.at(-1) : "main.ts";
-  for (const [index, source] of sources.entries()) await stripTypes(source, join(stripped, names[index]));
-  const suffix = extra[0] ? `.${names.at(-1).replaceAll("/", "-")}` : "";
-  const assembly = join(work, `modules${suffix}.S`);
-  // The list of names is an input too: a file that went must leave the executable.
-  const list = join(work, `modules${suffix}.txt`);
-  if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n")) writeFileSync(list, names.join("\n"));
-  await when(assembly, [list, join(work, "compile"), ...names.map((name) => join(stripped, name))], () =>
-    run(join(work, "compile"), [assembly, stripped, ...names], { env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" } }),
-  );
+/** The modules that a program consists of: its entry, what that imports, and so on. */
+async function modulesOf(entry) {
+  const found = new Set([entry]);
+  for (const source of found) {
+    const stripped = strippedPath(source);
+    await stripTypes(source, stripped);
+    for (const [, name] of readFileSync(stripped, "utf8").matchAll(/(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g)) {
+      const imported = resolve(dirname(source), name);
+      if (existsSync(imported)) found.add(imported); // what is missing, tsc reports better
+    }
+  }
+  return [...found].sort();
+}
+
+/** `base`: the folder below which modules have their names. */
+async function buildProgram(output, base, entry, suffix = "") {
+  const stripped = strippedPath(base);
+  const names = (await modulesOf(entry)).map((source) => relative(base, source));
+  const hot = await compileModules(`hot${suffix}`, stripped, names.filter((name) => !isCold(name)));
+  const cold = await compileModules(`cold${suffix}`, stripped, names.filter(isCold));
   const host = object(`engine${suffix}.c`);
-  await Promise.all([
-    compileC(native("engine.c"), host, [...ours, `-DENTRY="${entry}"`], [native("sys.h"), native("modules.h"), native("arena.h")]),
-    when(object(`modules${suffix}`), [assembly], () => run(toolchain.cc, ["-c", assembly, "-o", object(`modules${suffix}`)])),
-  ]);
-  const objects = [host, object(`modules${suffix}`), object("sys.c"), object("arena.c"), ...ENGINE_FILES.map(object)];
-  await when(output, objects, () => link(output, objects));
+  const headers = [native("sys.h"), native("modules.h"), native("arena.h")];
+  await compileC(native("engine.c"), host, [...ours, `-DENTRY="${relative(base, entry)}"`], headers);
+  const objects = [host, object("sys.c"), object("arena.c"), ...ENGINE_FILES.map(object)];
+  const make = options.debug ? linkWithModules : linkWithImage;
+  await when(output, [hot, cold, ...objects], () => make(output, objects, { hot, cold }, suffix));
+}
+
+/** What the usual plugin calls do not need: it stays bytecode until it is imported, and takes less room so. */
+const isCold = (name) => /^(cli|runtime)\/|\b(check|gc|status|iptables|static)\.ts$/.test(name);
+
+/** Bytecode of the modules, in the file that is given back. */
+async function compileModules(title, folder, names) {
+  const bytecode = join(work, `${title}.bin`);
+  // The list of names is an input too: a file that went must leave the executable.
+  const list = join(work, `${title}.txt`);
+  if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n")) writeFileSync(list, names.join("\n"));
+  await when(bytecode, [list, join(work, "compile"), ...names.map((name) => join(folder, name))], () =>
+    run(join(work, "compile"), [bytecode, folder, ...names], { env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" } }),
+  );
+  return bytecode;
+}
+
+/** The bytecode in the executable, read at each start: the sanitizers want memory that they see allocated. */
+async function linkWithModules(output, objects, { hot, cold }, suffix) {
+  await link(output, [...objects, await dataObject(suffix, { bytecode: [hot, cold], imageSize: 4096 })]);
+}
+
+/** The engine started and its hot modules loaded, in the executable: see arena.c. */
+async function linkWithImage(output, objects, { hot, cold }, suffix) {
+  const [program, image] = [join(work, `program${suffix}`), join(work, `image${suffix}.bin`)];
+  // Once with room enough, to see how much it takes, then with just that.
+  for (let imageSize = 8 << 20; ; ) {
+    await link(program, [...objects, await dataObject(suffix, { bytecode: [cold], imageSize })]);
+    const { stdout } = await run(program, ["--make-image", hot, image]);
+    const used = Math.ceil(Number(stdout) / 4096) * 4096;
+    if (used === imageSize) break;
+    imageSize = used;
+  }
+  await run("objcopy", ["--update-section", `.image=${image}`, program, output]);
+}
+
+/** The symbols of modules.h and arena.c. */
+async function dataObject(suffix, { bytecode, imageSize }) {
+  const source = join(work, `data${suffix}.S`);
+  const lines = [
+    ".section .rodata",
+    ".globl modules, modules_end",
+    "modules:",
+    ...bytecode.map((file) => `.incbin "${file}"`),
+    "modules_end:",
+    '.section .image, "aw", %progbits',
+    ".balign 4096",
+    ".globl image, image_end",
+    `image: .skip ${imageSize}`,
+    "image_end:",
+    '.section .note.GNU-stack, "", %progbits',
+  ];
+  writeFileSync(source, `${lines.join("\n")}\n`);
+  await run(toolchain.cc, ["-c", source, "-o", object(`data${suffix}`)]);
+  return object(`data${suffix}`);
 }
 
 async function buildAddon() {
@@ -146,17 +207,40 @@ async function buildAddon() {
 }
 
 async function buildLibrary() {
-  await when(join(root, "dist/node/runtime/index.js"), files("src", shipped), () =>
+  await when(join(root, "dist/node/runtime/index.node.js"), files("src", (name) => /(?<!\.test)\.ts$/.test(name)), () =>
     execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", join(root, "tsconfig.node.json")], { stdio: "inherit" }),
   );
 }
 
-mkdirSync(work, { recursive: true });
-await buildEngine();
-if (options.entry) await buildProgram(resolve(options.out), [resolve(options.entry)]);
-else if (options.debug) await buildProgram(join(root, "dist/debug/plumb"));
-else {
-  await buildProgram(join(root, "dist/plumb"));
+/** Two builds at a time in one folder would take each other's half-written files. */
+function alone() {
+  const lock = join(work, "lock");
+  if (process.env.PLUMB_BUILD_LOCK === lock) return;
+  const command = [lock, process.execPath, ...process.argv.slice(1)];
+  const { status } = spawnSync("flock", command, { stdio: "inherit", env: { ...process.env, PLUMB_BUILD_LOCK: lock } });
+  process.exit(status ?? 1);
+}
+
+async function build() {
+  const main = join(root, "src/main.ts");
+  await buildEngine();
+  if (options.entry) {
+    const entry = resolve(options.entry);
+    await buildProgram(resolve(options.out), root, entry, `.${relative(root, entry).replaceAll("/", "-")}`);
+    return;
+  }
+  await buildProgram(join(root, options.debug ? "dist/debug/plumb" : "dist/plumb"), join(root, "src"), main);
+  if (options.debug) return;
   await buildAddon();
   await buildLibrary();
+}
+
+mkdirSync(work, { recursive: true });
+alone();
+try {
+  await build();
+} catch (error) {
+  // What the compiler printed says it all.
+  process.stderr.write(`${error.stderr || (error.status ? error.message : error.stack)}\n`);
+  process.exitCode = 1;
 }

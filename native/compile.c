@@ -1,5 +1,5 @@
-// Build tool: compiles ES modules to bytecode, and writes an assembler file that embeds it with its table.
-//   compile OUT.S ROOT MODULE...     MODULE: a path below ROOT, and the name under which it is imported
+// Build tool: compiles ES modules to bytecode, into one file of the form that modules.h describes.
+//   compile OUT ROOT MODULE...     MODULE: a path below ROOT, and the name under which it is imported
 #include <quickjs.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,12 +24,11 @@ static JSModuleDef *unbound(JSContext *ctx, const char *name, void *opaque) {
 }
 
 int main(int argc, char **argv) {
-  FILE *s = argc > 3 ? fopen(argv[1], "w") : NULL;
-  if (!s) return fprintf(stderr, "usage: compile OUT.S ROOT MODULE...\n"), 2;
+  FILE *out = argc > 3 ? fopen(argv[1], "wb") : NULL;
+  if (!out) return fprintf(stderr, "usage: compile OUT ROOT MODULE...\n"), 2;
   JSRuntime *rt = JS_NewRuntime();
   JSContext *ctx = JS_NewContext(rt);
   JS_SetModuleLoaderFunc(rt, NULL, unbound, NULL);
-  fputs(".section .rodata\n", s);
   for (int i = 3; i < argc; i++) {
     char path[4096];
     size_t n, size;
@@ -44,14 +43,11 @@ int main(int argc, char **argv) {
     // Line numbers stay, so that a stack names the TypeScript; the source text goes.
     uint8_t *code = JS_WriteObject(ctx, &size, module, JS_WRITE_OBJ_BYTECODE | JS_WRITE_OBJ_STRIP_SOURCE);
     if (!code) return fprintf(stderr, "%s: no bytecode\n", argv[i]), 1;
-    fprintf(s, "n%d: .asciz \"%s\"\n.balign 8\nb%d:\n", i, argv[i], i);
-    for (size_t at = 0; at < size; at++) fprintf(s, at % 32 ? ",%d" : "\n.byte %d", code[at]);
-    fprintf(s, "\ne%d:\n", i);
+    fwrite(argv[i], 1, strlen(argv[i]) + 1, out);
+    for (int shift = 0; shift < 32; shift += 8) fputc(size >> shift & 255, out);
+    fwrite(code, 1, size, out);
     js_free(ctx, code);
     free(source);
   }
-  fputs(".section .data.rel.ro,\"aw\"\n.balign 16\n.globl modules\nmodules:\n", s);
-  for (int i = 3; i < argc; i++) fprintf(s, ".dc.a n%d, b%d, e%d\n", i, i, i);
-  fputs(".dc.a 0, 0, 0\n.section .note.GNU-stack,\"\",%progbits\n", s);
-  return fclose(s) != 0;
+  return fclose(out) != 0;
 }

@@ -1,12 +1,14 @@
-// The executable: QuickJS, the modules' bytecode, and the table of system calls as `globalThis.sys`.
+// The executable: QuickJS, our modules, and the table of system calls as `globalThis.sys`.
 #include "arena.h"
 #include "modules.h"
 #include "sys.h"
+#include <fcntl.h>
 #include <quickjs.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void free_bytes(JSRuntime *rt, void *opaque, void *p) {
@@ -34,9 +36,13 @@ static JSValue give(JSContext *ctx, char kind, int64_t number, Out *out) {
   return bytes;
 }
 
+// What a module does when it is imported must not depend on where and when: the image keeps it.
+static bool making_image;
+
 static JSValue call(JSContext *ctx, JSValueConst self, int argc, JSValueConst *argv, int index) {
   (void)self;
   const Sys *sys = &sys_table[index];
+  if (making_image) return JS_ThrowInternalError(ctx, "%s was called while modules were loaded", sys->name);
   Arg a[SYS_MAX_ARGS] = {0};
   Out out = {0};
   JSValue value = JS_EXCEPTION;
@@ -52,16 +58,36 @@ static JSValue call(JSContext *ctx, JSValueConst self, int argc, JSValueConst *a
   return value;
 }
 
+typedef struct {
+  const char *name;
+  const uint8_t *start, *end;
+} Module;
+
+// The module at `at`; where it ends the next begins.
+static Module module_at(const uint8_t *at) {
+  const uint8_t *length = at + strlen((const char *)at) + 1;
+  const uint8_t *start = length + 4;
+  return (Module){(const char *)at, start, start + (length[0] | length[1] << 8 | length[2] << 16 | length[3] << 24)};
+}
+
+static JSModuleDef *read_module(JSContext *ctx, Module m) {
+  JSValue value = JS_ReadObject(ctx, m.start, m.end - m.start, JS_READ_OBJ_BYTECODE);
+  if (JS_IsException(value)) return NULL;
+  JSModuleDef *module = JS_VALUE_GET_PTR(value);
+  JS_FreeValue(ctx, value);
+  return module;
+}
+
+// Where bytecode is searched: linked in, and a file besides when the image is made.
+static struct {
+  const uint8_t *start, *end;
+} bytecode[] = {{modules, modules_end}, {NULL, NULL}};
+
 static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
   (void)opaque;
-  for (const Module *m = modules; m->name; m++) {
-    if (strcmp(m->name, name)) continue;
-    JSValue value = JS_ReadObject(ctx, m->start, m->end - m->start, JS_READ_OBJ_BYTECODE);
-    if (JS_IsException(value)) return NULL;
-    JSModuleDef *module = JS_VALUE_GET_PTR(value);
-    JS_FreeValue(ctx, value);
-    return module;
-  }
+  for (int i = 0; i < 2; i++)
+    for (const uint8_t *at = bytecode[i].start; at < bytecode[i].end; at = module_at(at).end)
+      if (!strcmp((const char *)at, name)) return read_module(ctx, module_at(at));
   JS_ThrowReferenceError(ctx, "no module %s", name);
   return NULL;
 }
@@ -78,7 +104,8 @@ static JSContext *new_context(JSRuntime *rt) {
 
 // The last word of a call that went wrong in a way nobody caught: the stack on stderr, a CNI error object on stdout.
 static int fatal(JSContext *ctx, JSValue error) {
-  const char *message = JS_ToCString(ctx, error);
+  // The engine throws null when there is no memory even for an error.
+  const char *message = JS_IsNull(error) ? "out of memory" : JS_ToCString(ctx, error);
   JSValue stack = JS_IsError(error) ? JS_GetPropertyStr(ctx, error, "stack") : JS_UNDEFINED;
   const char *trace = JS_IsString(stack) ? JS_ToCString(ctx, stack) : NULL;
   JSValue object = JS_NewObject(ctx);
@@ -94,23 +121,28 @@ static int fatal(JSContext *ctx, JSValue error) {
   return 1;
 }
 
-// Rejected promises that nobody has handled yet, the first of which is reported.
-static JSValue rejections;
+// What the image keeps.
+typedef struct {
+  JSRuntime *runtime;
+  JSContext *context;
+  JSModuleDef *entry;  // loaded, not run
+  JSValue rejections;  // promises that were rejected and that nobody has handled yet, with their reasons
+} Engine;
+
+static Engine *engine;
 
 static void track(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled, void *opaque) {
   (void)opaque;
-  JSValue map = rejections, key = JS_DupValue(ctx, promise);
-  JSAtom name = JS_NewAtom(ctx, handled ? "delete" : "set");
-  JSValueConst arguments[] = {key, reason};
-  JS_FreeValue(ctx, JS_Invoke(ctx, map, name, handled ? 1 : 2, arguments));
-  JS_FreeAtom(ctx, name);
-  JS_FreeValue(ctx, key);
+  JSAtom method = JS_NewAtom(ctx, handled ? "delete" : "set");
+  JSValueConst arguments[] = {promise, reason};
+  JS_FreeValue(ctx, JS_Invoke(ctx, engine->rejections, method, handled ? 1 : 2, arguments));
+  JS_FreeAtom(ctx, method);
 }
 
-// The reason of the first unhandled rejection, or undefined.
+// The reason of the first rejection that nobody handled, or undefined.
 static JSValue first_rejection(JSContext *ctx) {
   JSAtom values = JS_NewAtom(ctx, "values"), next = JS_NewAtom(ctx, "next");
-  JSValue iterator = JS_Invoke(ctx, rejections, values, 0, NULL);
+  JSValue iterator = JS_Invoke(ctx, engine->rejections, values, 0, NULL);
   JSValue step = JS_Invoke(ctx, iterator, next, 0, NULL);
   return JS_GetPropertyStr(ctx, step, "value");
 }
@@ -123,37 +155,67 @@ static void bind_system_calls(JSContext *ctx) {
     JS_SetPropertyStr(ctx, object, sys->name, function);
   }
   JS_SetPropertyStr(ctx, global, "sys", object);
-  rejections = JS_CallConstructor(ctx, map, 0, NULL);
+  engine->rejections = JS_CallConstructor(ctx, map, 0, NULL);
   JS_FreeValue(ctx, map);
   JS_FreeValue(ctx, global);
 }
 
-static int run(JSRuntime *rt, JSContext *ctx) {
-  JSModuleDef *entry = load(ctx, ENTRY, NULL);
-  if (!entry) return fatal(ctx, JS_GetException(ctx));
-  JSValue module = JS_MKPTR(JS_TAG_MODULE, entry);
-  if (JS_ResolveModule(ctx, module) < 0) return fatal(ctx, JS_GetException(ctx));
-  JSValue done = JS_EvalFunction(ctx, module);
-  if (JS_IsException(done)) return fatal(ctx, JS_GetException(ctx));
-  JSContext *job;
-  int r;
-  while ((r = JS_ExecutePendingJob(rt, &job)) > 0) ;
-  if (r < 0) return fatal(job, JS_GetException(job));
-  if (JS_PromiseState(ctx, done) == JS_PROMISE_REJECTED) return fatal(ctx, JS_PromiseResult(ctx, done));
-  JSValue rejection = first_rejection(ctx);
-  return JS_IsUndefined(rejection) ? 0 : fatal(ctx, rejection);
-}
-
-int main(int argc, char **argv) {
-  signal(SIGPIPE, SIG_IGN); // a closed pipe is an error to handle; children get the default back
-  sys_set_arguments(argc, argv);
-  JSRuntime *rt = JS_NewRuntime2(&arena, NULL);
-  JSContext *ctx = rt ? new_context(rt) : NULL;
-  if (!ctx) return fputs("plumb: out of memory\n", stderr), 1;
+static bool start_engine(void) {
+  engine = arena.js_calloc(NULL, 1, sizeof *engine);
+  JSRuntime *rt = engine->runtime = JS_NewRuntime2(&arena, NULL);
+  JSContext *ctx = engine->context = rt ? new_context(rt) : NULL;
+  if (!ctx) return false;
   JS_SetMaxStackSize(rt, 4 << 20);  // of the usual 8 MiB
   JS_SetGCThreshold(rt, 16 << 20);  // a plugin call ends before its first collection
   JS_SetModuleLoaderFunc(rt, NULL, load, NULL);
   JS_SetHostPromiseRejectionTracker(rt, track, NULL);
   bind_system_calls(ctx);
-  _exit(run(rt, ctx)); // the kernel frees faster than we could
+  return true;
+}
+
+// Runs what waits for its turn. 0, or 1 after reporting what nobody caught.
+static int finish(JSContext *ctx) {
+  JSContext *job;
+  int r;
+  while ((r = JS_ExecutePendingJob(engine->runtime, &job)) > 0) ;
+  if (r < 0) return fatal(job, JS_GetException(job));
+  JSValue rejection = first_rejection(ctx);
+  return JS_IsUndefined(rejection) ? 0 : fatal(ctx, rejection);
+}
+
+static int run(JSContext *ctx) {
+  if (!engine->entry && !(engine->entry = load(ctx, ENTRY, NULL))) return fatal(ctx, JS_GetException(ctx));
+  JSValue module = JS_MKPTR(JS_TAG_MODULE, engine->entry);
+  if (JS_ResolveModule(ctx, module) < 0) return fatal(ctx, JS_GetException(ctx));
+  JSValue done = JS_EvalFunction(ctx, module);
+  if (JS_IsException(done)) return fatal(ctx, JS_GetException(ctx));
+  return finish(ctx);
+}
+
+// The modules of a file of bytecode run once, all but the entry, so that later runs find their functions made.
+static int make_image(const char *input, const char *output) {
+  struct stat file;
+  int fd = open(input, O_RDONLY);
+  if (fd < 0 || fstat(fd, &file) < 0) return perror(input), 1;
+  const uint8_t *start = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0), *end = start + file.st_size;
+  bytecode[1].start = start, bytecode[1].end = end;
+  if (!start_engine()) return fputs("out of memory\n", stderr), 1;
+  JSContext *ctx = engine->context;
+  making_image = true;
+  for (const uint8_t *at = start; at < end; at = module_at(at).end) {
+    const char *name = module_at(at).name;
+    if (!strcmp(name, ENTRY)) engine->entry = load(ctx, name, NULL);
+    else JS_FreeValue(ctx, JS_LoadModule(ctx, NULL, name));
+  }
+  if (!engine->entry || finish(ctx)) return 1;
+  JS_RunGC(engine->runtime);
+  return image_write(output, engine);
+}
+
+int main(int argc, char **argv) {
+  sys_begin(argc, argv);
+  if ((engine = image_root())) JS_UpdateStackTop(engine->runtime);
+  else if (argc == 4 && !strcmp(argv[1], "--make-image") && image_begin()) return make_image(argv[2], argv[3]);
+  else if (!start_engine()) return fputs("plumb: out of memory\n", stderr), 1;
+  _exit(run(engine->context)); // the kernel frees faster than we could
 }

@@ -1,10 +1,6 @@
-// The bytecode of every module, made by compile.c and linked into the executable.
+// The bytecode of all modules, made by compile.c: for each its name (a path below src/) closed by a NUL, the length
+// of its code as four bytes in little-endian order, and the code.
 #pragma once
 #include <stdint.h>
 
-typedef struct {
-  const char *name; // path below src/
-  const uint8_t *start, *end;
-} Module;
-
-extern const Module modules[]; // ends with a null name
+extern const uint8_t modules[], modules_end[];

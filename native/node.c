@@ -7,12 +7,14 @@
 // One argument of the given kind; false if the value has another type.
 static bool take(napi_env env, napi_value value, char kind, Arg *a) {
   napi_valuetype type;
+  napi_typedarray_type elements;
   bool typed = false;
   napi_typeof(env, value, &type);
   if (kind == 'i') return type == napi_number && napi_get_value_int64(env, value, &a->i) == napi_ok;
   if (kind == 'b')
     return napi_is_typedarray(env, value, &typed) == napi_ok && typed &&
-           napi_get_typedarray_info(env, value, NULL, &a->n, (void **)&a->p, NULL, NULL) == napi_ok;
+           napi_get_typedarray_info(env, value, &elements, &a->n, (void **)&a->p, NULL, NULL) == napi_ok &&
+           elements == napi_uint8_array;
   if (type != napi_string || napi_get_value_string_utf8(env, value, NULL, 0, &a->n) != napi_ok) return false;
   return (a->p = malloc(a->n + 1)) && napi_get_value_string_utf8(env, value, (char *)a->p, a->n + 1, &a->n) == napi_ok;
 }

@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,16 +56,57 @@ static int64_t now_ms(void) {
   return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-// Waits until fd is ready, or until the deadline (on now_ms).
+// The time on now_ms when a wait is over: no wait is for ever, whatever number was given.
+static int64_t deadline_in(int64_t ms) {
+  enum { DAY = 24 * 60 * 60 * 1000 };
+  return now_ms() + (ms < 0 ? 0 : ms > DAY ? DAY : ms);
+}
+
+static int left_until(int64_t deadline) {
+  int64_t left = deadline - now_ms();
+  return left < 0 ? 0 : left;
+}
+
+// Waits until fd is ready, or until the deadline.
 static int64_t await(int fd, short events, int64_t deadline) {
   struct pollfd p = {fd, events, 0};
   for (;;) {
-    int64_t left = deadline - now_ms();
-    int r = poll(&p, 1, left < 0 ? 0 : left > 60000 ? 60000 : (int)left);
+    int left = left_until(deadline), r = poll(&p, 1, left);
     if (r > 0) return p.revents & POLLNVAL ? -EBADF : 0;
     if (r < 0 && errno != EINTR) return -errno;
-    if (left <= 0) return -ETIMEDOUT;
+    if (left == 0) return -ETIMEDOUT;
   }
+}
+
+// Waits, then does what does not block. It may find nothing: somebody else on the same file was faster.
+#define WHEN_READY(fd, events, deadline, expression)           \
+  ({                                                           \
+    int64_t w_, left_;                                         \
+    do {                                                       \
+      left_ = left_until(deadline);                            \
+      if ((w_ = await(fd, events, deadline)) == 0) w_ = RETRY(expression); \
+    } while (w_ == -EAGAIN && left_ > 0);                      \
+    w_ == -EAGAIN ? -ETIMEDOUT : w_;                           \
+  })
+
+// What was opened elsewhere (a standard stream) may block, and the flag that prevents it is shared with other
+// processes. So a pipe or terminal is opened anew for the one call. The caller closes what differs from fd.
+static int nonblocking(int fd, int mode) {
+  struct stat s;
+  char path[32];
+  int flags = fcntl(fd, F_GETFL);
+  if (flags < 0 || flags & O_NONBLOCK || fstat(fd, &s) < 0 || !(S_ISFIFO(s.st_mode) || S_ISCHR(s.st_mode))) return fd;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int own = open(path, mode | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  return own < 0 ? fd : own;
+}
+static bool is_socket(int fd) {
+  struct stat s;
+  return fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode);
+}
+static ssize_t take(int fd, bool socket, void *p, size_t n) { return socket ? recv(fd, p, n, MSG_DONTWAIT) : read(fd, p, n); }
+static ssize_t put(int fd, bool socket, const void *p, size_t n) {
+  return socket ? send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL) : write(fd, p, n);
 }
 
 // ---- Namespaces. Only the calling thread enters one, and it comes back before the call ends.
@@ -117,19 +159,30 @@ CALL(sys_open) {
   leave_netns(back);
   return fd;
 }
-CALL(sys_close) { UNUSED; return result(close(a[0].i)); }
+CALL(sys_close) {
+  UNUSED;
+  int64_t r = result(close(a[0].i));
+  return r == -EINTR ? 0 : r; // it is closed all the same
+}
 CALL(sys_read) {
   UNUSED;
-  int64_t r = await(a[0].i, POLLIN, now_ms() + a[2].i);
-  return r < 0 ? r : RETRY(read(a[0].i, a[1].p, a[1].n));
+  int fd = nonblocking(a[0].i, O_RDONLY);
+  bool socket = is_socket(fd);
+  int64_t deadline = deadline_in(a[2].i), r = WHEN_READY(fd, POLLIN, deadline, take(fd, socket, a[1].p, a[1].n));
+  if (fd != a[0].i) close(fd);
+  return r;
 }
 CALL(sys_write) {
   UNUSED;
-  int64_t r = await(a[0].i, POLLOUT, now_ms() + a[2].i);
-  return r < 0 ? r : RETRY(write(a[0].i, a[1].p, a[1].n < 4096 ? a[1].n : 4096));
+  int fd = nonblocking(a[0].i, O_WRONLY);
+  bool socket = is_socket(fd);
+  size_t n = a[1].n < 4096 ? a[1].n : 4096;
+  int64_t deadline = deadline_in(a[2].i), r = WHEN_READY(fd, POLLOUT, deadline, put(fd, socket, a[1].p, n));
+  if (fd != a[0].i) close(fd);
+  return r;
 }
-CALL(sys_readall) {
-  int64_t limit = a[1].i, deadline = now_ms() + a[2].i, r;
+static int64_t read_to_end(int fd, int64_t limit, int64_t deadline, Out *out) {
+  bool socket = is_socket(fd);
   size_t capacity = 4096;
   if (!(out->p = malloc(capacity))) return -ENOMEM;
   for (;;) {
@@ -138,23 +191,31 @@ CALL(sys_readall) {
       if (!larger) return -ENOMEM;
       out->p = larger;
     }
-    if ((r = await(a[0].i, POLLIN, deadline)) < 0) return r;
-    r = RETRY(read(a[0].i, out->p + out->n, capacity - out->n));
-    if (r == -EAGAIN) continue;
+    int64_t r = WHEN_READY(fd, POLLIN, deadline, take(fd, socket, out->p + out->n, capacity - out->n));
     if (r <= 0) return r;
     if ((int64_t)(out->n += r) > limit) return -EFBIG;
   }
 }
-// flock has no timeout of its own; short naps cost a waiter little and need no signal.
+CALL(sys_readall) {
+  int fd = nonblocking(a[0].i, O_RDONLY);
+  int64_t r = read_to_end(fd, a[1].i, deadline_in(a[2].i), out);
+  if (fd != a[0].i) close(fd);
+  return r;
+}
+// Some calls have no timeout of their own; short naps cost a waiter little and need no signal.
+enum { FIRST_NAP = 20000, LONGEST_NAP = 1000000 };
+static void take_nap(int64_t *ns) {
+  nanosleep(&(struct timespec){0, *ns}, NULL);
+  if (*ns < LONGEST_NAP) *ns *= 2;
+}
 CALL(sys_flock) {
   UNUSED;
-  int64_t deadline = now_ms() + a[2].i, nap = 20000;
+  int64_t deadline = deadline_in(a[2].i), nap = FIRST_NAP;
   for (;;) {
     int64_t r = RETRY(flock(a[0].i, a[1].i | LOCK_NB));
     if (r != -EWOULDBLOCK) return r;
     if (now_ms() >= deadline) return -ETIMEDOUT;
-    nanosleep(&(struct timespec){0, nap}, NULL);
-    if (nap < 1000000) nap *= 2;
+    take_nap(&nap);
   }
 }
 static int64_t give_status(Out *out, const struct stat *s) {
@@ -173,6 +234,11 @@ CALL(sys_symlink) { UNUSED; return result(symlink(STR(0), STR(1))); }
 CALL(sys_mkdir) { UNUSED; return result(mkdir(STR(0), a[1].i)); }
 CALL(sys_rmdir) { UNUSED; return result(rmdir(STR(0))); }
 CALL(sys_chmod) { UNUSED; return result(chmod(STR(0), a[1].i)); }
+CALL(sys_settime) {
+  UNUSED;
+  struct timespec times[] = {{0, UTIME_OMIT}, {a[1].i / 1000000000, a[1].i % 1000000000}};
+  return result(utimensat(AT_FDCWD, STR(0), times, 0));
+}
 CALL(sys_mount) { UNUSED; return result(mount(STR(0), STR(1), STR(2), a[3].i, NULL)); }
 CALL(sys_umount) { UNUSED; return result(umount2(STR(0), a[1].i)); }
 CALL(sys_readlink) {
@@ -213,6 +279,28 @@ static char **vector(const Arg *list) {
   return v;
 }
 
+// Whoever started us may have ignored SIGCHLD, and the kernel would then throw the status of our children away.
+static void expect_children(void) {
+  struct sigaction action;
+  if (sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN) signal(SIGCHLD, SIG_DFL);
+}
+
+// The status of a child that has ended, or ends before the deadline.
+static int64_t reap(pid_t pid, int *status, int64_t deadline) {
+  for (int64_t nap = FIRST_NAP;; take_nap(&nap)) {
+    int64_t r = RETRY(waitpid(pid, status, WNOHANG));
+    if (r != 0) return r < 0 ? r : 0;
+    if (now_ms() >= deadline) return -ETIMEDOUT;
+  }
+}
+
+// Kills with SIGKILL (a negative pid: the group) and reaps. What hangs in the kernel for longer than this is left behind.
+static void kill_and_reap(pid_t pid, bool group) {
+  int status;
+  kill(group ? -pid : pid, SIGKILL);
+  reap(pid, &status, deadline_in(2000));
+}
+
 // Children start with no signal blocked and SIGPIPE not ignored, whatever holds in this process.
 static void child_signals(posix_spawnattr_t *attributes) {
   sigset_t none, defaults;
@@ -231,107 +319,124 @@ typedef struct {
   size_t n, capacity;
 } Buffer;
 
-// One read into a buffer that grows. 1: more may come, 0: end, else -errno.
-static int64_t fill(int fd, Buffer *b) {
-  if (b->capacity - b->n < 4096) {
-    uint8_t *larger = realloc(b->p, b->capacity = b->capacity * 2 + 8192);
+// What a child may print. One that never stops would take all memory.
+enum { OUTPUT_LIMIT = 64 << 20 };
+
+// One read of at most `most` bytes into a buffer that grows. 1: more may come, 0: end, else -errno.
+static int64_t fill(int fd, Buffer *b, size_t most) {
+  if (b->capacity - b->n < most) {
+    uint8_t *larger = realloc(b->p, b->capacity = b->capacity * 2 + most);
     if (!larger) return -ENOMEM;
     b->p = larger;
   }
-  int64_t r = RETRY(read(fd, b->p + b->n, b->capacity - b->n));
+  int64_t r = RETRY(read(fd, b->p + b->n, most));
   if (r == -EAGAIN) return 1;
-  if (r > 0) b->n += r;
+  if (r > 0 && (b->n += r) > OUTPUT_LIMIT) return -EFBIG;
   return r > 0 ? 1 : r;
 }
 
-static void close_all(int *fds, int count) {
-  for (int i = 0; i < count; i++) if (fds[i] >= 0) close(fds[i]);
+static void shut(int *fd) {
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
 }
 
-// run(path, argv, env, stdin, flags, timeout): flags 1 captures stderr.
-CALL(sys_run) {
-  enum { IN_R, IN_W, OUT_R, OUT_W, ERR_R, ERR_W, PIDFD, COUNT };
-  int fd[COUNT] = {-1, -1, -1, -1, -1, -1, -1}, status = 0;
-  int64_t deadline = now_ms() + a[5].i, r = 0;
-  pid_t pid = -1;
-  size_t written = 0;
-  Buffer output = {0}, errors = {0};
+// The pipes between us and a child, its two ends each; and the child.
+enum { IN_R, IN_W, OUT_R, OUT_W, ERR_R, ERR_W, PIDFD, ENDS };
+typedef struct {
+  int fd[ENDS];
+  pid_t pid;
+  const uint8_t *input;
+  size_t input_left;
+  Buffer printed[2]; // on stdout and stderr
+} Child;
+
+static int64_t open_pipes(int *fd, bool capture_errors) {
+  if (pipe2(fd + IN_R, O_CLOEXEC) < 0 || pipe2(fd + OUT_R, O_CLOEXEC) < 0) return -errno;
+  if (capture_errors && pipe2(fd + ERR_R, O_CLOEXEC) < 0) return -errno;
+  for (int ours[] = {IN_W, OUT_R, ERR_R}, k = 0; k < 3; k++)
+    if (fd[ours[k]] >= 0 && fcntl(fd[ours[k]], F_SETFL, O_NONBLOCK) < 0) return -errno;
+  return 0;
+}
+
+static int64_t spawn(Child *c, const char *path, const Arg *arguments, const Arg *environment) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_t actions;
-  // A socket for stdin: writing to it can be told not to raise SIGPIPE.
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) < 0 || pipe2(fd + OUT_R, O_CLOEXEC) < 0 ||
-      (a[4].i & 1 && pipe2(fd + ERR_R, O_CLOEXEC) < 0)) {
-    r = -errno;
-    close_all(fd, COUNT);
-    return r;
-  }
-  shutdown(fd[IN_R], SHUT_WR);
-  char **argv = vector(&a[1]), **env = vector(&a[2]);
+  char **argv = vector(arguments), **env = vector(environment);
   child_signals(&attributes);
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, fd[IN_R], 0);
-  posix_spawn_file_actions_adddup2(&actions, fd[OUT_W], 1);
-  if (fd[ERR_W] >= 0) posix_spawn_file_actions_adddup2(&actions, fd[ERR_W], 2);
-  r = argv && env ? -posix_spawn(&pid, STR(0), &actions, &attributes, argv, env) : -ENOMEM;
+  posix_spawn_file_actions_adddup2(&actions, c->fd[IN_R], 0);
+  posix_spawn_file_actions_adddup2(&actions, c->fd[OUT_W], 1);
+  if (c->fd[ERR_W] >= 0) posix_spawn_file_actions_adddup2(&actions, c->fd[ERR_W], 2);
+  else if (fcntl(2, F_GETFD) >= 0) posix_spawn_file_actions_adddup2(&actions, 2, 2); // Node marks it close-on-exec
+  int error = argv && env ? posix_spawn(&c->pid, path, &actions, &attributes, argv, env) : ENOMEM;
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   free(argv);
   free(env);
-  close(fd[IN_R]), close(fd[OUT_W]);
-  if (fd[ERR_W] >= 0) close(fd[ERR_W]);
-  fd[IN_R] = fd[OUT_W] = fd[ERR_W] = -1;
-  if (r < 0) {
-    close_all(fd, COUNT);
-    return r;
+  shut(&c->fd[IN_R]), shut(&c->fd[OUT_W]), shut(&c->fd[ERR_W]);
+  return -error;
+}
+
+// Reads what is in the pipe: once, or (when the child has ended) all that is there now. A grandchild may go on writing.
+static int64_t drain(int *fd, Buffer *b, bool ended) {
+  int there = 4096;
+  if (ended && ioctl(*fd, FIONREAD, &there) < 0) return -errno;
+  for (size_t until = b->n + there; b->n < until;) {
+    int64_t more = fill(*fd, b, until - b->n);
+    if (more == 0) shut(fd);
+    if (more <= 0 || !ended) return more;
   }
-  fd[PIDFD] = syscall(SYS_pidfd_open, pid, 0);
-  fcntl(fd[OUT_R], F_SETFL, O_NONBLOCK);
-  if (fd[ERR_R] >= 0) fcntl(fd[ERR_R], F_SETFL, O_NONBLOCK);
-  if (fd[PIDFD] < 0) r = -errno;
-  // Until the child has ended. What it wrote is then in the pipes; a grandchild that keeps them open is not waited for.
-  for (int ended = 0; r == 0 && !ended;) {
-    if (fd[IN_W] >= 0 && written == a[3].n) close(fd[IN_W]), fd[IN_W] = -1;
-    struct pollfd p[] = {{fd[OUT_R], POLLIN, 0}, {fd[ERR_R], POLLIN, 0}, {fd[IN_W], POLLOUT, 0}, {fd[PIDFD], POLLIN, 0}};
-    int64_t left = deadline - now_ms();
-    int ready = poll(p, 4, left < 0 ? 0 : left > 60000 ? 60000 : (int)left);
-    if (ready < 0 && errno != EINTR) r = -errno;
-    if (ready <= 0) {
-      if (left <= 0) r = -ETIMEDOUT;
-      continue;
-    }
-    ended = p[3].revents != 0;
+  return 1;
+}
+
+// Carries bytes until the child has ended. What it wrote is then in the pipes; a grandchild that holds them is not waited for.
+static int64_t converse(Child *c, int64_t deadline) {
+  for (bool ended = false; !ended;) {
+    if (c->input_left == 0) shut(&c->fd[IN_W]);
+    struct pollfd p[] = {{c->fd[OUT_R], POLLIN, 0}, {c->fd[ERR_R], POLLIN, 0}, {c->fd[IN_W], POLLOUT, 0}, {c->fd[PIDFD], POLLIN, 0}};
+    int left = left_until(deadline), ready = poll(p, 4, left);
+    if (ready < 0 && errno != EINTR) return -errno;
+    ended = ready > 0 && p[3].revents;
+    if (!ended && left == 0) return -ETIMEDOUT;
+    if (ready <= 0) continue;
     if (p[2].revents) {
-      int64_t sent = RETRY(send(fd[IN_W], a[3].p + written, a[3].n - written, MSG_NOSIGNAL | MSG_DONTWAIT));
-      if (sent > 0) written += sent;
-      else if (sent != -EAGAIN) written = a[3].n; // it does not want to read: its own affair
+      int64_t sent = RETRY(write(c->fd[IN_W], c->input, c->input_left));
+      if (sent > 0) c->input += sent, c->input_left -= sent;
+      else if (sent != -EAGAIN) c->input_left = 0; // it does not want to read: its own affair
     }
-    Buffer *buffers[] = {&output, &errors};
-    int *pipes[] = {&fd[OUT_R], &fd[ERR_R]};
-    for (int i = 0; i < 2 && r == 0; i++) {
-      int64_t more = 1;
-      if (*pipes[i] < 0 || !p[i].revents) continue;
-      do {
-        size_t before = buffers[i]->n;
-        more = fill(*pipes[i], buffers[i]);
-        if (buffers[i]->n == before) break;
-      } while (ended && more > 0);
-      if (more < 0) r = more;
-      if (more == 0) close(*pipes[i]), *pipes[i] = -1;
+    for (int i = 0; i < 2; i++) {
+      int64_t more = p[i].revents ? drain(&c->fd[i ? ERR_R : OUT_R], &c->printed[i], ended) : 1;
+      if (more < 0) return more;
     }
   }
-  if (r < 0) kill(-pid, SIGKILL);
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) ; // it has ended, or was just killed
-  close_all(fd, COUNT);
-  uint32_t head[] = {status, output.n};
-  if (r == 0 && !(out->p = malloc(8 + output.n + errors.n + 1))) r = -ENOMEM;
-  if (r == 0) {
-    memcpy(out->p, head, 8);
-    if (output.n) memcpy(out->p + 8, output.p, output.n);
-    if (errors.n) memcpy(out->p + 8 + output.n, errors.p, errors.n);
-    out->n = 8 + output.n + errors.n;
+  return 0;
+}
+
+static int64_t give_output(Out *out, int status, const Buffer printed[2]) {
+  uint32_t head[] = {status, printed[0].n};
+  if (!(out->p = malloc(sizeof head + printed[0].n + printed[1].n))) return -ENOMEM;
+  memcpy(out->p, head, out->n = sizeof head);
+  for (int i = 0; i < 2; out->n += printed[i++].n)
+    if (printed[i].n) memcpy(out->p + out->n, printed[i].p, printed[i].n);
+  return 0;
+}
+
+// run(path, argv, env, stdin, flags, timeout): flags 1 captures stderr.
+CALL(sys_run) {
+  Child c = {.fd = {-1, -1, -1, -1, -1, -1, -1}, .input = a[3].p, .input_left = a[3].n};
+  int status = 0;
+  int64_t deadline = deadline_in(a[5].i), r = open_pipes(c.fd, a[4].i & 1);
+  expect_children();
+  if (r == 0 && (r = spawn(&c, STR(0), &a[1], &a[2])) == 0) {
+    c.fd[PIDFD] = syscall(SYS_pidfd_open, c.pid, 0);
+    r = c.fd[PIDFD] < 0 ? -errno : converse(&c, deadline);
+    if (r == 0) r = reap(c.pid, &status, deadline);
+    else kill_and_reap(c.pid, true);
   }
-  free(output.p);
-  free(errors.p);
+  if (r == 0) r = give_output(out, status, c.printed);
+  for (int i = 0; i < ENDS; i++) shut(&c.fd[i]);
+  free(c.printed[0].p);
+  free(c.printed[1].p);
   return r;
 }
 
@@ -341,9 +446,12 @@ static int become(int ns, const char *path, char **argv, char **env, char **bind
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   signal(SIGPIPE, SIG_DFL);
+  for (int fd = 0; fd < 3; fd++) fcntl(fd, F_SETFD, 0); // Node marks them close-on-exec
+  if (ns >= 0 && setns(ns, CLONE_NEWNET) < 0) return errno;
+  if (ns >= 0 || binds[0]) {
+    if (unshare(CLONE_NEWNS) < 0 || mount("", "/", "none", MS_SLAVE | MS_REC, NULL) < 0) return errno;
+  }
   if (ns >= 0) {
-    if (setns(ns, CLONE_NEWNET) < 0 || unshare(CLONE_NEWNS) < 0) return errno;
-    if (mount("", "/", "none", MS_SLAVE | MS_REC, NULL) < 0) return errno;
     // /sys shows the network namespace of who mounted it. Where that is refused, the old view stays.
     if (umount2("/sys", MNT_DETACH) == 0 && mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0) return errno;
   }
@@ -353,12 +461,16 @@ static int become(int ns, const char *path, char **argv, char **env, char **bind
   return errno;
 }
 
+// Mounting and exec take milliseconds; a file system that is gone (NFS, FUSE) would take for ever.
+enum { START_TIMEOUT_MS = 30000 };
+
 // start(ns, path, argv, env, binds): the pid of a child on our standard streams.
 CALL(sys_start) {
   UNUSED;
   int report[2], error = 0;
   char **argv = vector(&a[2]), **env = vector(&a[3]), **binds = vector(&a[4]);
   pid_t pid = -1;
+  expect_children();
   if (!argv || !env || !binds) error = ENOMEM;
   else if (pipe2(report, O_CLOEXEC) < 0) error = errno;
   else if ((pid = fork()) < 0) error = errno, close(report[0]), close(report[1]);
@@ -372,28 +484,31 @@ CALL(sys_start) {
   free(binds);
   if (error) return -error;
   close(report[1]);
-  int64_t r = RETRY(read(report[0], &error, sizeof error)); // ends when exec closes it, or with the reason
+  // The pipe ends when exec closes it, or with the reason.
+  int64_t r = await(report[0], POLLIN, deadline_in(START_TIMEOUT_MS));
+  if (r == 0) r = RETRY(read(report[0], &error, sizeof error));
   close(report[0]);
-  if (r <= 0) return pid;
-  while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) ;
-  return -error;
+  if (r == 0) return pid;
+  kill_and_reap(pid, false);
+  return r < 0 ? r : -error;
 }
 CALL(sys_wait) {
   UNUSED;
-  int status, fd = syscall(SYS_pidfd_open, a[0].i, 0);
+  int status = 0, fd = syscall(SYS_pidfd_open, a[0].i, 0);
   if (fd < 0) return -errno;
-  int64_t r = await(fd, POLLIN, now_ms() + a[1].i);
+  int64_t deadline = deadline_in(a[1].i), r = await(fd, POLLIN, deadline);
   close(fd);
-  if (r == 0) r = RETRY(waitpid(a[0].i, &status, WNOHANG));
+  if (r == 0) r = reap(a[0].i, &status, deadline);
   return r < 0 ? r : status;
 }
-CALL(sys_kill) { UNUSED; return result(kill(a[0].i, a[1].i)); }
+// One process: 0 and negative numbers, which mean groups or everybody, come only from an error that was taken for a pid.
+CALL(sys_kill) { UNUSED; return a[0].i > 0 ? result(kill(a[0].i, a[1].i)) : -EINVAL; }
 CALL(sys_signalfd) {
   UNUSED;
   sigset_t set;
   sigemptyset(&set);
   for (int n = 1; n <= 31; n++) if (a[0].i >> (n - 1) & 1) sigaddset(&set, n);
-  if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) return -errno;
+  if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0) return -EINVAL;
   return result(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
 }
 
@@ -413,37 +528,46 @@ CALL(sys_connect) {
   int flags = fcntl(a[0].i, F_GETFL), error;
   socklen_t n = sizeof error;
   if (flags < 0 || fcntl(a[0].i, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-  int64_t r = result(connect(a[0].i, (void *)a[1].p, a[1].n));
-  if (r == -EINPROGRESS && (r = await(a[0].i, POLLOUT, now_ms() + a[2].i)) == 0)
+  int64_t deadline = deadline_in(a[2].i), nap = FIRST_NAP, r;
+  // EAGAIN: the queue of a listening unix socket is full.
+  while ((r = result(connect(a[0].i, (void *)a[1].p, a[1].n))) == -EAGAIN && now_ms() < deadline) take_nap(&nap);
+  if (r == -EINPROGRESS && (r = await(a[0].i, POLLOUT, deadline)) == 0)
     r = getsockopt(a[0].i, SOL_SOCKET, SO_ERROR, &error, &n) < 0 ? -errno : -error;
   fcntl(a[0].i, F_SETFL, flags);
-  return r;
+  return r == -EAGAIN ? -ETIMEDOUT : r;
 }
 CALL(sys_listen) { UNUSED; return result(listen(a[0].i, a[1].i)); }
 CALL(sys_accept) {
   UNUSED;
-  int64_t r = await(a[0].i, POLLIN, now_ms() + a[1].i);
-  return r < 0 ? r : RETRY(accept4(a[0].i, NULL, NULL, SOCK_CLOEXEC));
+  // Who wanted to connect may be gone by the time that we accept.
+  int flags = fcntl(a[0].i, F_GETFL);
+  if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(a[0].i, F_SETFL, flags | O_NONBLOCK) < 0)) return -errno;
+  int64_t deadline = deadline_in(a[1].i);
+  return WHEN_READY(a[0].i, POLLIN, deadline, accept4(a[0].i, NULL, NULL, SOCK_CLOEXEC));
 }
 CALL(sys_setsockopt) { UNUSED; return result(setsockopt(a[0].i, a[1].i, a[2].i, a[3].p, a[3].n)); }
 CALL(sys_send) {
   UNUSED;
-  int64_t r = await(a[0].i, POLLOUT, now_ms() + a[2].i);
-  return r < 0 ? r : RETRY(send(a[0].i, a[1].p, a[1].n, MSG_NOSIGNAL | MSG_DONTWAIT));
+  int64_t deadline = deadline_in(a[2].i);
+  return WHEN_READY(a[0].i, POLLOUT, deadline, send(a[0].i, a[1].p, a[1].n, MSG_NOSIGNAL | MSG_DONTWAIT));
 }
 CALL(sys_sendto) {
   UNUSED;
-  int64_t r = await(a[0].i, POLLOUT, now_ms() + a[3].i);
-  return r < 0 ? r : RETRY(sendto(a[0].i, a[1].p, a[1].n, MSG_NOSIGNAL | MSG_DONTWAIT, (void *)a[2].p, a[2].n));
+  int64_t deadline = deadline_in(a[3].i);
+  return WHEN_READY(a[0].i, POLLOUT, deadline,
+                    sendto(a[0].i, a[1].p, a[1].n, MSG_NOSIGNAL | MSG_DONTWAIT, (void *)a[2].p, a[2].n));
 }
 CALL(sys_recv) {
   UNUSED;
-  int64_t r = await(a[0].i, POLLIN, now_ms() + a[2].i);
-  if (r < 0) return r;
-  r = RETRY(recv(a[0].i, a[1].p, a[1].n, MSG_TRUNC | MSG_DONTWAIT));
+  int64_t deadline = deadline_in(a[2].i);
+  int64_t r = WHEN_READY(a[0].i, POLLIN, deadline, recv(a[0].i, a[1].p, a[1].n, MSG_TRUNC | MSG_DONTWAIT));
   return r > (int64_t)a[1].n ? -EMSGSIZE : r;
 }
-CALL(sys_poll) { UNUSED; return RETRY(poll((struct pollfd *)a[0].p, a[0].n / sizeof(struct pollfd), a[1].i)); }
+CALL(sys_poll) {
+  UNUSED;
+  int64_t deadline = deadline_in(a[1].i);
+  return RETRY(poll((struct pollfd *)a[0].p, a[0].n / sizeof(struct pollfd), left_until(deadline)));
+}
 
 // A message whose handling takes the kernel long is sent by a thread; the answer arrives on the socket as ever.
 typedef struct {
@@ -474,7 +598,12 @@ CALL(sys_post) {
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, 64 << 10);
+  // Signals are for the thread that reads them.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = pthread_create(&thread, &attributes, post, posted);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attributes);
   if (!error) return 0;
   close(posted->fd);
@@ -486,7 +615,15 @@ CALL(sys_post) {
 
 static int argument_count;
 static char **arguments;
-void sys_set_arguments(int argc, char **argv) { argument_count = argc, arguments = argv; }
+
+void sys_begin(int argc, char **argv) {
+  argument_count = argc, arguments = argv;
+  signal(SIGPIPE, SIG_IGN); // a closed pipe is an error to handle; children get the default back
+  // What is opened must not become a standard stream because somebody closed that one.
+  int fd;
+  while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= 2) ;
+  if (fd > 2) close(fd);
+}
 
 static int64_t give_list(Out *out, char **strings, size_t count) {
   size_t n = 0;
@@ -501,9 +638,10 @@ static int64_t give_list(Out *out, char **strings, size_t count) {
 }
 CALL(sys_argv) {
   UNUSED;
-  // Started with no argument at all: the kernel still knows the path.
+  // Started with no argument at all (newer kernels make that one empty argument): the kernel still knows the path.
   char *path = (char *)getauxval(AT_EXECFN);
-  return argument_count > 0 ? give_list(out, arguments, argument_count) : give_list(out, &path, path != NULL);
+  bool named = argument_count > 0 && arguments[0][0];
+  return named || !path ? give_list(out, arguments, argument_count) : give_list(out, &path, 1);
 }
 CALL(sys_environ) {
   UNUSED;
@@ -511,7 +649,17 @@ CALL(sys_environ) {
   while (environ[count]) count++;
   return give_list(out, environ, count);
 }
-CALL(sys_random) { UNUSED; return RETRY(getrandom(a[0].p, a[0].n, 0)); }
+CALL(sys_random) {
+  UNUSED;
+  for (size_t at = 0; at < a[0].n;) {
+    int64_t r = RETRY(getrandom(a[0].p + at, a[0].n - at, GRND_NONBLOCK));
+    // In the first second after boot the kernel has gathered little: enough for names and transaction numbers.
+    if (r == -EAGAIN) r = RETRY(getrandom(a[0].p + at, a[0].n - at, GRND_INSECURE));
+    if (r < 0) return r;
+    at += r;
+  }
+  return a[0].n;
+}
 CALL(sys_clock) {
   UNUSED;
   struct timespec t;
@@ -520,8 +668,48 @@ CALL(sys_clock) {
 CALL(sys_isatty) { UNUSED; return isatty(a[0].i); }
 CALL(sys_getpid) { UNUSED; return getpid(); }
 CALL(sys_geteuid) { UNUSED; return geteuid(); }
-CALL(sys_encode) { return give(out, a[0].p, a[0].n); }
-CALL(sys_decode) { return give(out, a[0].p, a[0].n); }
+
+// How many bytes at p form one character in UTF-8; 0 if they form none. `bad` is then how many U+FFFD stands for (the
+// Encoding standard's decoder: the longest beginning of a character, or one byte).
+static size_t utf8_length(const uint8_t *p, size_t n, size_t *bad) {
+  uint8_t low = 0x80, high = 0xbf;
+  size_t wanted = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+  *bad = 1;
+  if (p[0] == 0xe0) low = 0xa0;  // else it would be longer than need be
+  if (p[0] == 0xed) high = 0x9f; // else a surrogate
+  if (p[0] == 0xf0) low = 0x90;
+  if (p[0] == 0xf4) high = 0x8f; // else beyond U+10FFFF
+  for (size_t k = 1; k < wanted; k++, low = 0x80, high = 0xbf) {
+    if (k == n || p[k] < low || p[k] > high) return 0;
+    *bad = k + 1;
+  }
+  return wanted;
+}
+
+// Strings go to bytes and back alike in all engines: what no UTF-8 can say becomes U+FFFD.
+CALL(sys_encode) {
+  int64_t r = give(out, a[0].p, a[0].n);
+  // An engine may hand over half of a surrogate pair as three bytes.
+  for (size_t at = 0; r == 0 && at + 2 < out->n; at++)
+    if (out->p[at] == 0xed && out->p[at + 1] >= 0xa0) memcpy(out->p + at, "\xef\xbf\xbd", 3);
+  return r;
+}
+CALL(sys_decode) {
+  const uint8_t *p = a[0].p, *end = p + a[0].n;
+  size_t bad, length;
+  if (!(out->p = malloc(a[0].n * 3 + 1))) return -ENOMEM;
+  for (; p < end; p += length) {
+    if ((length = utf8_length(p, end - p, &bad))) {
+      memcpy(out->p + out->n, p, length);
+      out->n += length;
+    } else {
+      memcpy(out->p + out->n, "\xef\xbf\xbd", 3);
+      out->n += 3;
+      length = bad;
+    }
+  }
+  return 0;
+}
 CALL(sys_exit) { UNUSED; _exit(a[0].i); }
 
 const Sys sys_table[] = {
@@ -542,6 +730,7 @@ const Sys sys_table[] = {
     {"mkdir", "isi", sys_mkdir},
     {"rmdir", "is", sys_rmdir},
     {"chmod", "isi", sys_chmod},
+    {"settime", "isi", sys_settime},
     {"readdir", "ts", sys_readdir},
     {"mount", "isssi", sys_mount},
     {"umount", "isi", sys_umount},

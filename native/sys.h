@@ -1,4 +1,5 @@
 // The table of system calls. It knows no JavaScript engine: engine.c binds it to QuickJS, node.c to Node.
+// The process that uses it must ignore SIGPIPE: Node's does, others call sys_begin.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -31,4 +32,6 @@ extern const Sys sys_table[]; // ends with a null name
 // The checks that all calls share, then the call.
 int64_t sys_invoke(const Sys *sys, const Arg *a, Out *out);
 
-void sys_set_arguments(int argc, char **argv);
+// To be called first in a program of our own: keeps its arguments, ignores SIGPIPE, and sees to it that descriptors 0, 1
+// and 2 are open.
+void sys_begin(int argc, char **argv);

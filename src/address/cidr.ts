@@ -47,7 +47,9 @@ export class Cidr {
   }
 
   contains(ip: Ip): boolean {
-    return ip.family === this.family && new Cidr(ip, this.prefixLength).networkAddress.equals(this.networkAddress);
+    return (
+      ip.family === this.family && new Cidr(ip, this.prefixLength).networkAddress.equals(this.networkAddress)
+    );
   }
 
   #withHostBits(fill: number): Ip {

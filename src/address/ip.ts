@@ -36,11 +36,11 @@ export class Ip {
   /** The address `count` further (or back); it wraps round at the end of the family's space. */
   plus(count: number): Ip {
     const bytes = this.bytes.slice();
-    let carry = count;
-    for (let i = bytes.length - 1; i >= 0 && carry !== 0; i--) {
-      const sum = bytes[i]! + carry;
+    let rest = count;
+    for (let i = bytes.length - 1; i >= 0 && rest !== 0; i--) {
+      const sum = bytes[i]! + (rest & 0xff);
       bytes[i] = sum & 0xff;
-      carry = Math.floor(sum / 256);
+      rest = Math.floor(rest / 256) + (sum >> 8);
     }
     return new Ip(bytes);
   }

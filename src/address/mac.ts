@@ -22,7 +22,9 @@ export class MacAddress {
 
 /** Parses 00:00:5e:00:53:01 or 00-00-5e-00-53-01 or 0000.5e00.5301; undefined if the text is none. */
 export function parseMac(text: string): MacAddress | undefined {
-  const pairs = /^([0-9a-f]{4}\.)+[0-9a-f]{4}$/i.test(text) ? text.replaceAll(".", "").match(/../g)! : text.split(/[:-]/);
+  const pairs = /^([0-9a-f]{4}\.)+[0-9a-f]{4}$/i.test(text)
+    ? text.replaceAll(".", "").match(/../g)!
+    : text.split(/[:-]/);
   if (![6, 8, 20].includes(pairs.length) || (text.includes(":") && text.includes("-"))) return undefined;
   if (!pairs.every((pair) => /^[0-9a-f]{2}$/i.test(pair))) return undefined;
   return new MacAddress(Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16)));

@@ -185,7 +185,9 @@ export class Host {
 
   statIfAny(path: string): FileStatus | undefined {
     const result = this.sys.stat(path);
-    return result === -errno.ENOENT || result === -errno.ENOTDIR ? undefined : unpackStatus(check("stat", result, path));
+    return result === -errno.ENOENT || result === -errno.ENOTDIR
+      ? undefined
+      : unpackStatus(check("stat", result, path));
   }
 
   /** The status of an open file. */
@@ -318,7 +320,8 @@ function environmentOf(entries: readonly string[]): Map<string, string> {
 function unpackStatus(packed: Uint8Array): FileStatus {
   const view = new DataView(packed.buffer, packed.byteOffset);
   // Two halves and not getBigInt64: numbers are exact to 2^53, enough for all but nanoseconds, which round to 256.
-  const at = (index: number) => view.getUint32(index * 8, true) + view.getInt32(index * 8 + 4, true) * 2 ** 32;
+  const at = (index: number) =>
+    view.getUint32(index * 8, true) + view.getInt32(index * 8 + 4, true) * 2 ** 32;
   return {
     mode: at(0),
     size: at(1),

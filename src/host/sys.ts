@@ -28,6 +28,8 @@ export interface Sys {
   mkdir(path: string, mode: number): number;
   rmdir(path: string): number;
   chmod(path: string, mode: number): number;
+  /** Sets the time of the last modification, in nanoseconds since the epoch. */
+  settime(path: string, mtimeNs: number): number;
   readdir(path: string): Vector | number;
   mount(source: string, target: string, type: string, flags: number): number;
   umount(target: string, flags: number): number;

@@ -1,7 +1,70 @@
+import { errno } from "../host/errno.ts";
+import { type Host, isErrno, O_RDONLY } from "../host/host.ts";
+import { NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/message.ts";
+import { NetlinkSocket } from "../netlink/socket.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
+
+const CLONE_NEWNET = 0x40000000;
+
 /** An open network namespace. */
-export interface Namespace {
+export class Namespace {
+  readonly host: Host;
   /** Its descriptor; -1 for the process's own. */
   readonly fd: number;
   /** The path by which it was opened; "" for the process's own. */
   readonly path: string;
+  #route: NetlinkSocket | undefined;
+  #netfilter: NetlinkSocket | undefined;
+
+  constructor(host: Host, fd = -1, path = "") {
+    this.host = host;
+    this.fd = fd;
+    this.path = path;
+  }
+
+  /** The rtnetlink socket in this namespace, opened when it is first needed. */
+  get route(): NetlinkSocket {
+    this.#route ??= NetlinkSocket.open(this.host, this.fd, NETLINK_ROUTE);
+    return this.#route;
+  }
+
+  /** The same for nftables. */
+  get netfilter(): NetlinkSocket {
+    this.#netfilter ??= NetlinkSocket.open(this.host, this.fd, NETLINK_NETFILTER);
+    return this.#netfilter;
+  }
+}
+
+/**
+ * Opens a network namespace by its path: /run/netns/NAME, /proc/PID/ns/net, /proc/PID/fd/N. Code 8 if it is none,
+ * or if it is the process's own and that is not allowed: a container must have its own.
+ */
+export function openNamespace(host: Host, path: string, mayBeOwn = false): Namespace {
+  if (path === "") throw unusable(path, "is empty");
+  let fd: number;
+  try {
+    fd = host.open(path, O_RDONLY);
+  } catch (error) {
+    if (isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ESRCH)) throw unusable(path, "does not exist");
+    throw error;
+  }
+  const problem = whatIsWrong(host, fd, mayBeOwn);
+  if (problem === undefined) return new Namespace(host, fd, path);
+  host.close(fd);
+  throw unusable(path, problem);
+}
+
+function whatIsWrong(host: Host, fd: number, mayBeOwn: boolean): string | undefined {
+  if (host.sys.nstype(fd) !== CLONE_NEWNET) return "is not a network namespace";
+  if (mayBeOwn) return undefined;
+  const [it, own] = [host.statOpen(fd), host.stat("/proc/self/ns/net")];
+  return it.ino === own.ino && it.dev === own.dev ? "is the namespace of the host (plugin's own)" : undefined;
+}
+
+function unusable(path: string, problem: string): CniError {
+  return new CniError(
+    ErrorCode.InvalidNetns,
+    `CNI_NETNS ${JSON.stringify(path)} ${problem}`,
+    "It must be the path of the container's network namespace, such as /run/netns/NAME or /proc/PID/ns/net.",
+  );
 }

@@ -8,6 +8,7 @@ const NLA_F_NESTED = 0x8000;
 /** The two highest bits of an attribute's type are flags. */
 const NLA_TYPE_MASK = 0x3fff;
 const HEADER = 4;
+const NOT_ASCII = /[\x80-\uffff]/;
 
 const align = (length: number): number => (length + 3) & ~3;
 
@@ -32,17 +33,20 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
     return this;
   }
 
   u16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value, true);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   u32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value, true);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
@@ -53,13 +57,15 @@ export class Writer {
 
   /** In network byte order. */
   be16(value: number): this {
-    this.#view.setUint16(this.#grow(2), value);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value);
     return this;
   }
 
   /** In network byte order. */
   be32(value: number): this {
-    this.#view.setUint32(this.#grow(4), value);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value);
     return this;
   }
 
@@ -85,66 +91,59 @@ export class Writer {
   }
 
   bytesAttribute(type: number, value: Uint8Array): this {
-    return this.u16(HEADER + value.length)
-      .u16(type)
-      .raw(value)
-      .pad();
+    const at = this.#attribute(type, value.length);
+    this.#bytes.set(value, at);
+    return this;
   }
 
-  /** ASCII, closed by a NUL: names of links, tables, chains. */
+  /** UTF-8, closed by a NUL: names of links, tables, chains. */
   textAttribute(type: number, value: string): this {
-    this.u16(HEADER + value.length + 1).u16(type);
-    for (let i = 0; i < value.length; i++) this.u8(value.charCodeAt(i));
-    return this.u8(0).pad();
+    const bytes = utf8Of(value);
+    const at = this.#attribute(type, bytes.length + 1);
+    for (let i = 0; i < bytes.length; i++) this.#bytes[at + i] = bytes.charCodeAt(i);
+    return this;
   }
 
   u8Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 1)
-      .u16(type)
-      .u8(value)
-      .zeros(3);
+    const at = this.#attribute(type, 1);
+    this.#view.setUint8(at, value);
+    return this;
   }
 
   u16Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 2)
-      .u16(type)
-      .u16(value)
-      .zeros(2);
+    const at = this.#attribute(type, 2);
+    this.#view.setUint16(at, value, true);
+    return this;
   }
 
   u32Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 4)
-      .u16(type)
-      .u32(value);
+    const at = this.#attribute(type, 4);
+    this.#view.setUint32(at, value, true);
+    return this;
   }
 
   u64Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 8)
-      .u16(type)
-      .u64(value);
+    return this.#header(type, 8).u64(value);
   }
 
   be16Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 2)
-      .u16(type)
-      .be16(value)
-      .zeros(2);
+    const at = this.#attribute(type, 2);
+    this.#view.setUint16(at, value);
+    return this;
   }
 
   be32Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 4)
-      .u16(type)
-      .be32(value);
+    const at = this.#attribute(type, 4);
+    this.#view.setUint32(at, value);
+    return this;
   }
 
   be64Attribute(type: number, value: number): this {
-    return this.u16(HEADER + 8)
-      .u16(type)
-      .be64(value);
+    return this.#header(type, 8).be64(value);
   }
 
   flagAttribute(type: number): this {
-    return this.u16(HEADER).u16(type);
+    return this.#header(type, 0);
   }
 
   /** An attribute whose payload is what `write` appends: other attributes, or a struct and attributes. */
@@ -152,7 +151,7 @@ export class Writer {
     const at = this.#length;
     this.u16(0).u16(type | NLA_F_NESTED);
     write(this);
-    this.#view.setUint16(at, this.#length - at, true);
+    this.#view.setUint16(at, checkedLength(this.#length - at, type), true);
     return this.pad();
   }
 
@@ -161,6 +160,21 @@ export class Writer {
     this.#view.setUint32(at, value, true);
   }
 
+  /** The header of an attribute; the payload, `size` bytes without padding, follows. */
+  #header(type: number, size: number): this {
+    return this.u16(checkedLength(HEADER + size, type)).u16(type);
+  }
+
+  /** An attribute with a payload of zeros, and where that begins. It may replace the view: as `#grow`. */
+  #attribute(type: number, size: number): number {
+    const length = checkedLength(HEADER + size, type);
+    const at = this.#grow(align(length));
+    this.#view.setUint16(at, length, true);
+    this.#view.setUint16(at + 2, type, true);
+    return at + HEADER;
+  }
+
+  /** Room for `count` bytes, and where it begins. It may replace the view: call it before reading that. */
   #grow(count: number): number {
     const at = this.#length;
     this.#length += count;
@@ -174,6 +188,12 @@ export class Writer {
   }
 }
 
+/** An attribute's length has 16 bits. */
+function checkedLength(length: number, type: number): number {
+  if (length > 0xffff) throw new WireError(`attribute ${type} of ${length} bytes, 65535 are possible`);
+  return length;
+}
+
 /** A message that does not have the form its type demands. */
 export class WireError extends Error {
   constructor(message: string) {
@@ -182,34 +202,47 @@ export class WireError extends Error {
   }
 }
 
-/** Reads numbers at an offset of some bytes; WireError behind their end. */
+/**
+ * Reads numbers at an offset of some bytes; WireError behind their end. An answer about one link makes eighty of
+ * these, so they share one view, and their fields are `private`: #fields double what an object costs the engine.
+ */
 export class Reader {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  private readonly view: DataView;
+  private readonly start: number;
+  readonly length: number;
 
-  constructor(bytes: Uint8Array) {
-    this.bytes = bytes;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  /** `start` and `length` are within the view. */
+  constructor(bytes: Uint8Array | DataView, start = 0, length = bytes.byteLength) {
+    this.view =
+      bytes instanceof DataView ? bytes : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.start = start;
+    this.length = length;
+  }
+
+  /** A view of the bytes. */
+  get bytes(): Uint8Array {
+    return new Uint8Array(this.view.buffer, this.view.byteOffset + this.start, this.length);
+  }
+
+  /** The part from `at`, of `length` bytes or to the end. */
+  from(at: number, length = this.length - at): Reader {
+    return new Reader(this.view, this.#at(at, length), length);
   }
 
   u8(at = 0): number {
-    this.#need(at, 1);
-    return this.#view.getUint8(at);
+    return this.view.getUint8(this.#at(at, 1));
   }
 
   u16(at = 0): number {
-    this.#need(at, 2);
-    return this.#view.getUint16(at, true);
+    return this.view.getUint16(this.#at(at, 2), true);
   }
 
   u32(at = 0): number {
-    this.#need(at, 4);
-    return this.#view.getUint32(at, true);
+    return this.view.getUint32(this.#at(at, 4), true);
   }
 
   i32(at = 0): number {
-    this.#need(at, 4);
-    return this.#view.getInt32(at, true);
+    return this.view.getInt32(this.#at(at, 4), true);
   }
 
   /** Exact to 2^53. */
@@ -218,13 +251,11 @@ export class Reader {
   }
 
   be16(at = 0): number {
-    this.#need(at, 2);
-    return this.#view.getUint16(at);
+    return this.view.getUint16(this.#at(at, 2));
   }
 
   be32(at = 0): number {
-    this.#need(at, 4);
-    return this.#view.getUint32(at);
+    return this.view.getUint32(this.#at(at, 4));
   }
 
   /** Exact to 2^53. */
@@ -232,40 +263,64 @@ export class Reader {
     return this.be32(at) * 2 ** 32 + this.be32(at + 4);
   }
 
-  /** ASCII up to a NUL or the end. */
+  /** UTF-8 up to a NUL or the end. */
   text(): string {
-    const end = this.bytes.indexOf(0);
-    return String.fromCharCode(...(end < 0 ? this.bytes : this.bytes.subarray(0, end)));
+    let bytes = "";
+    for (let i = 0; i < this.length && this.u8(i) !== 0; i++) bytes += String.fromCharCode(this.u8(i));
+    return textOf(bytes);
   }
 
   /** The attributes from `at` to the end, by type; of a type that comes twice, the last. */
   attributes(at = 0): Attributes {
     const found: Attributes = new Map();
-    for (const [type, payload] of this.attributeList(at)) found.set(type, payload);
+    this.#eachAttribute(at, (type, payload) => found.set(type, payload));
     return found;
   }
 
   /** The attributes from `at` to the end, in their order: for lists, whose elements share a type. */
   attributeList(at = 0): [type: number, payload: Reader][] {
     const list: [number, Reader][] = [];
-    const end = this.bytes.length;
-    for (let here = at; here + HEADER <= end; ) {
-      const length = this.u16(here);
-      if (length < HEADER || here + length > end)
-        throw new WireError(`attribute of ${length} bytes where ${end - here} are left`);
-      list.push([
-        this.u16(here + 2) & NLA_TYPE_MASK,
-        new Reader(this.bytes.subarray(here + HEADER, here + length)),
-      ]);
-      here += align(length);
-    }
+    this.#eachAttribute(at, (type, payload) => list.push([type, payload]));
     return list;
   }
 
-  #need(at: number, count: number): void {
-    if (at + count > this.bytes.length)
-      throw new WireError(`message of ${this.bytes.length} bytes where ${at + count} were needed`);
+  #eachAttribute(from: number, visit: (type: number, payload: Reader) => void): void {
+    const { view } = this;
+    const end = this.start + this.length;
+    for (let at = this.#at(from, 0); at + HEADER <= end; ) {
+      const length = view.getUint16(at, true);
+      if (length < HEADER || at + length > end)
+        throw new WireError(`attribute of ${length} bytes where ${end - at} are left`);
+      const type = view.getUint16(at + 2, true) & NLA_TYPE_MASK;
+      visit(type, new Reader(view, at + HEADER, length - HEADER));
+      at += align(length);
+    }
+  }
+
+  #at(at: number, count: number): number {
+    if (at < 0 || count < 0 || at + count > this.length)
+      throw new WireError(`message of ${this.length} bytes where ${at + count} were needed`);
+    return this.start + at;
   }
 }
 
 export type Attributes = Map<number, Reader>;
+
+/** The UTF-8 of a text, each byte as a character. */
+function utf8Of(text: string): string {
+  if (!NOT_ASCII.test(text)) return text;
+  const byte = (_: string, hex: string) => String.fromCharCode(Number.parseInt(hex, 16));
+  return encodeURIComponent(text).replace(/%(..)/g, byte);
+}
+
+/** The opposite of `utf8Of`. What is not UTF-8 (the kernel takes any bytes for a name) reads as Latin-1. */
+function textOf(bytes: string): string {
+  if (!NOT_ASCII.test(bytes)) return bytes;
+  try {
+    return decodeURIComponent(
+      bytes.replace(/[\s\S]/g, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, "0")}`),
+    );
+  } catch {
+    return bytes;
+  }
+}

@@ -1,3 +1,5 @@
+import { Reader, WireError, type Writer } from "./codec.ts";
+
 /** struct nlmsghdr and the control messages (linux/netlink.h). */
 
 export const NLM_F_REQUEST = 0x1;
@@ -12,14 +14,19 @@ export const NLM_F_APPEND = 0x800;
 
 export const NLMSG_ERROR = 2;
 export const NLMSG_DONE = 3;
+/** Below are control messages. */
+const NLMSG_MIN_TYPE = 16;
 
 export const NETLINK_ROUTE = 0;
 export const NETLINK_NETFILTER = 12;
 
+/** sizeof(struct nlmsghdr): u32 length with this header, u16 type, u16 flags, u32 sequence, u32 port. */
+const HEADER = 16;
+
 /** One wish to the kernel, as a value: batches are arrays of it, and tests need no socket. */
 export interface Request {
   readonly type: number;
-  /** NLM_F_* besides REQUEST and ACK, which the socket adds. */
+  /** NLM_F_*; the socket adds REQUEST, and ACK as `NetlinkSocket.execute` says. */
   readonly flags: number;
   /** The family's header and attributes. */
   readonly body: Uint8Array;
@@ -32,8 +39,56 @@ export interface Dump<T> {
   readonly type: number;
   readonly body: Uint8Array;
   readonly what: string;
+  /** ASCII text without which no answer is of interest: it spares decoding the others of a long dump. */
+  readonly mention?: string | undefined;
   decode(body: Uint8Array, type: number): T | undefined;
 }
 
 /** A question with one answer (RTM_GETLINK by name, RTM_GETROUTE for a destination). */
 export type Query<T> = Dump<T>;
+
+/** What the kernel sends: answers, and the control messages about them. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  /** That of the request it answers; 0 in what nobody asked for. */
+  readonly sequence: number;
+  readonly body: Uint8Array;
+}
+
+/** Appends one message. */
+export function writeMessage(into: Writer, { type, flags, sequence, body }: Message): void {
+  into
+    .u32(HEADER + body.length)
+    .u16(type)
+    .u16(flags)
+    .u32(sequence)
+    .u32(0)
+    .raw(body)
+    .pad();
+}
+
+/**
+ * The messages of one datagram, as views of it; with `controlOnly`, only control messages and those that tell of an
+ * interrupted dump. WireError if a length does not fit.
+ */
+export function readMessages(datagram: Uint8Array, controlOnly = false): Message[] {
+  const reader = new Reader(datagram);
+  const messages: Message[] = [];
+  for (let at = 0; at < datagram.length; ) {
+    const length = reader.u32(at);
+    if (length < HEADER || at + length > datagram.length)
+      throw new WireError(`netlink message of ${length} bytes where ${datagram.length - at} are left`);
+    const type = reader.u16(at + 4);
+    const flags = reader.u16(at + 6);
+    if (!controlOnly || type < NLMSG_MIN_TYPE || flags & NLM_F_DUMP_INTR)
+      messages.push({
+        type,
+        flags,
+        sequence: reader.u32(at + 8),
+        body: datagram.subarray(at + HEADER, at + length),
+      });
+    at += (length + 3) & ~3;
+  }
+  return messages;
+}

@@ -1,16 +1,19 @@
 import type { Host } from "../host/host.ts";
 import type { Namespace } from "../net/namespace.ts";
+import type { JsonObject } from "../spec/json.ts";
 import type { Result } from "../spec/result.ts";
 
 /** What a plugin is told at every verb. `C` is the plugin's own configuration, checked by its schema. */
 export interface Call<C> {
   readonly host: Host;
   readonly config: C;
-  /** The configuration as it came on stdin, unknown keys included: what a delegate is given. */
-  readonly rawConfig: Readonly<Record<string, unknown>>;
+  /** The configuration as it came on stdin, unknown keys included. */
+  readonly rawConfig: JsonObject;
   readonly cniVersion: string;
   /** The network's name. */
   readonly network: string;
+  /** The namespace that this process runs in. */
+  readonly hostNetns: Namespace;
   /** The directories of CNI_PATH. */
   readonly path: readonly string[];
 }
@@ -22,7 +25,7 @@ export interface Attachment {
 }
 
 interface AttachmentCall<C> extends Call<C>, Attachment {
-  /** CNI_ARGS, without IgnoreUnknown. */
+  /** CNI_ARGS, IgnoreUnknown among them. */
   readonly args: ReadonlyMap<string, string>;
 }
 
@@ -30,36 +33,46 @@ export interface AddRequest<C> extends AttachmentCall<C> {
   /** The container's network namespace. */
   readonly netns: Namespace;
   readonly prevResult?: Result;
+  /** The plugin that `ipam.type` names; absent if none is named. */
+  readonly ipam?: {
+    /** Addresses, routes and DNS; they are given back if ADD fails later. */
+    add(undo: Undo): Result;
+  };
 }
 
 export interface CheckRequest<C> extends AttachmentCall<C> {
   readonly netns: Namespace;
-  /** What ADD gave in the end. Absent for IPAM plugins that run alone. */
+  /** What ADD gave in the end. */
   readonly prevResult?: Result;
+  readonly ipam?: { check(): void };
 }
 
 export interface DelRequest<C> extends AttachmentCall<C> {
   /** Absent when CNI_NETNS is empty or the namespace is gone. */
   readonly netns?: Namespace;
   readonly prevResult?: Result;
+  readonly ipam?: { del(): void };
 }
 
-export type StatusRequest<C> = Call<C>;
+export interface StatusRequest<C> extends Call<C> {
+  readonly ipam?: { status(): void };
+}
 
 export interface GcRequest<C> extends Call<C> {
   /** What must stay; all else that the plugin owns in this network goes. */
   readonly validAttachments: readonly Attachment[];
+  readonly ipam?: { gc(): void };
 }
 
 /** Steps that undo a half-done ADD, newest first. */
 export interface Undo {
   /** Remembers to call `thing.remove()` if ADD fails later, and gives the thing back. */
   keep<T extends { remove(): void }>(thing: T): T;
-  /** The same for a function. `what` completes "cannot undo: …". */
-  add(what: string, step: () => void): void;
+  /** The same for a function. `what` completes "cannot …": `remove the bridge`. */
+  add(what: string, step: () => void | Promise<void>): void;
 }
 
-/** Steps of DEL and GC: each is tried, all errors are reported at the end. */
+/** Steps of DEL and GC: each is tried, and all errors are reported at the end. */
 export interface Cleanup {
   /** `what` completes "cannot …": `release the addresses`. */
   step(what: string, step: () => void): void;

@@ -3,43 +3,43 @@ import type { Ip } from "../address/ip.ts";
 
 /** The result of ADD in the shape of the newest specification, 1.1.0; other versions are converted from and to it. */
 export interface Result {
-  readonly interfaces?: readonly Interface[];
-  readonly ips?: readonly IpConfig[];
-  readonly routes?: readonly Route[];
-  readonly dns?: Dns;
+  readonly interfaces?: readonly Interface[] | undefined;
+  readonly ips?: readonly IpConfig[] | undefined;
+  readonly routes?: readonly Route[] | undefined;
+  readonly dns?: Dns | undefined;
 }
 
 export interface Interface {
   readonly name: string;
-  readonly mac?: string;
-  readonly mtu?: number;
+  readonly mac?: string | undefined;
+  readonly mtu?: number | undefined;
   /** Path of the network namespace; absent or "" for an interface of the host. */
-  readonly sandbox?: string;
-  readonly socketPath?: string;
-  readonly pciID?: string;
+  readonly sandbox?: string | undefined;
+  readonly socketPath?: string | undefined;
+  readonly pciID?: string | undefined;
 }
 
 export interface IpConfig {
   readonly address: Cidr;
-  readonly gateway?: Ip;
+  readonly gateway?: Ip | undefined;
   /** Index into `interfaces`. */
-  readonly interface?: number;
+  readonly interface?: number | undefined;
 }
 
 export interface Route {
   readonly dst: Cidr;
-  readonly gw?: Ip;
-  readonly mtu?: number;
-  readonly advmss?: number;
-  readonly priority?: number;
+  readonly gw?: Ip | undefined;
+  readonly mtu?: number | undefined;
+  readonly advmss?: number | undefined;
+  readonly priority?: number | undefined;
   /** Absent is not 0: absent means the kernel's choice. */
-  readonly table?: number;
-  readonly scope?: number;
+  readonly table?: number | undefined;
+  readonly scope?: number | undefined;
 }
 
 export interface Dns {
-  readonly nameservers?: readonly string[];
-  readonly domain?: string;
-  readonly search?: readonly string[];
-  readonly options?: readonly string[];
+  readonly nameservers?: readonly string[] | undefined;
+  readonly domain?: string | undefined;
+  readonly search?: readonly string[] | undefined;
+  readonly options?: readonly string[] | undefined;
 }

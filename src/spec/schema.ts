@@ -2,88 +2,91 @@ import { type Cidr, parseCidr } from "../address/cidr.ts";
 import { type Ip, parseIp } from "../address/ip.ts";
 import { type MacAddress, parseMac } from "../address/mac.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isObject, type JsonObject, member, show } from "./json.ts";
+import { isObject, member, show } from "./json.ts";
 
 /**
  * What a configuration value must look like, and what it becomes. `parse` throws a CniError of code 7 that names
- * the key (`path`), what was expected and what was found. `json` makes the JSON Schema for editors when asked.
+ * the key (`path`), what was expected and what was found. `shape` tells the same to `json-schema.ts`.
  */
 export interface Schema<T> {
   parse(value: unknown, path: string): T;
-  json(): JsonObject;
-  /** The key may be missing. */
-  readonly isOptional?: true;
+  readonly shape: Shape;
 }
 
 export type Infer<S> = S extends Schema<infer T> ? T : never;
 
+export type Shape =
+  | { readonly kind: "string"; readonly pattern?: RegExp | undefined; readonly expected?: string | undefined }
+  | { readonly kind: "parsed"; readonly expected: string }
+  | { readonly kind: "boolean" }
+  | { readonly kind: "integer"; readonly min: number | undefined; readonly max: number | undefined }
+  | { readonly kind: "oneOf"; readonly values: readonly string[] }
+  | { readonly kind: "array"; readonly of: Schema<unknown> }
+  | { readonly kind: "object"; readonly fields: Fields }
+  | { readonly kind: "dictionary"; readonly of: Schema<unknown> }
+  | { readonly kind: "optional"; readonly of: Schema<unknown>; readonly fallback: unknown }
+  | { readonly kind: "anything" };
+
 /** A text; with a pattern, `expected` says in words what the pattern wants. */
-export function string(options?: { readonly pattern?: RegExp; readonly expected?: string }): Schema<string> {
-  const { pattern, expected = "a string" } = options ?? {};
+export function string(
+  options: { readonly pattern?: RegExp; readonly expected?: string } = {},
+): Schema<string> {
+  const { pattern, expected } = options;
   return {
+    shape: { kind: "string", pattern, expected },
     parse(value, path) {
-      if (typeof value !== "string" || (pattern && !pattern.test(value)))
-        throw unexpected(path, expected, value);
-      return value;
+      if (typeof value === "string" && (!pattern || pattern.test(value))) return value;
+      throw unexpected(path, expected ?? "a string", value);
     },
-    json: () => ({
-      type: "string",
-      ...(pattern && { pattern: pattern.source }),
-      ...(options?.expected && { description: expected }),
-    }),
   };
 }
 
 export function boolean(): Schema<boolean> {
   return {
+    shape: { kind: "boolean" },
     parse(value, path) {
-      if (typeof value !== "boolean") throw unexpected(path, "true or false", value);
-      return value;
+      if (typeof value === "boolean") return value;
+      throw unexpected(path, "true or false", value);
     },
-    json: () => ({ type: "boolean" }),
   };
 }
 
 /** A whole number from `min` to `max`, both included. */
-export function integer(min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER): Schema<number> {
-  const bounded = {
-    ...(min > Number.MIN_SAFE_INTEGER && { minimum: min }),
-    ...(max < Number.MAX_SAFE_INTEGER && { maximum: max }),
-  };
+export function integer(min?: number, max?: number): Schema<number> {
   return {
+    shape: { kind: "integer", min, max },
     parse(value, path) {
-      if (!Number.isSafeInteger(value) || (value as number) < min || (value as number) > max)
-        throw unexpected(path, `a whole number${range(bounded)}`, value);
-      return value as number;
+      if (isInteger(value) && (min === undefined || value >= min) && (max === undefined || value <= max))
+        return value;
+      const from = min === undefined ? "" : ` from ${min}`;
+      const to = max === undefined ? "" : ` up to ${max}`;
+      throw unexpected(path, `a whole number${from}${to}`, value);
     },
-    json: () => ({ type: "integer", ...bounded }),
   };
 }
 
-function range({ minimum, maximum }: { minimum?: number; maximum?: number }): string {
-  if (minimum === undefined) return maximum === undefined ? "" : ` up to ${maximum}`;
-  return maximum === undefined ? ` from ${minimum}` : ` from ${minimum} to ${maximum}`;
+function isInteger(value: unknown): value is number {
+  return Number.isSafeInteger(value);
 }
 
 /** Exactly one of the given texts. */
 export function oneOf<T extends string>(...values: T[]): Schema<T> {
   return {
+    shape: { kind: "oneOf", values },
     parse(value, path) {
-      if (!values.includes(value as T))
-        throw unexpected(path, `one of ${values.map(show).join(", ")}`, value);
-      return value as T;
+      if (values.includes(value as T)) return value as T;
+      throw unexpected(path, `one of ${values.map(show).join(", ")}`, value);
     },
-    json: () => ({ enum: values }),
   };
 }
 
 export function array<T>(of: Schema<T>): Schema<readonly T[]> {
   return {
+    shape: { kind: "array", of },
     parse(value, path) {
       if (!Array.isArray(value)) throw unexpected(path, "a list", value);
       return value.map((item, index) => of.parse(item, `${path}[${index}]`));
     },
-    json: () => ({ type: "array", items: of.json() }),
   };
 }
 
@@ -91,61 +94,78 @@ export interface Fields {
   readonly [name: string]: Schema<unknown>;
 }
 
+/** The keys that may be absent are absent then, not undefined. */
+export type ObjectOf<F extends Fields> = {
+  readonly [K in keyof F as undefined extends Infer<F[K]> ? never : K]: Infer<F[K]>;
+} & {
+  readonly [K in keyof F as undefined extends Infer<F[K]> ? K : never]?: Infer<F[K]> | undefined;
+};
+
 /** An object with the given keys, in any case. Other keys are ignored; `null` counts as absent. */
-export function object<F extends Fields>(fields: F): Schema<{ readonly [K in keyof F]: Infer<F[K]> }> {
+export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
   return {
+    shape: { kind: "object", fields },
     parse(value, path) {
       if (!isObject(value)) throw unexpected(path, "an object", value);
       const result: Record<string, unknown> = {};
-      const prefix = path === "" ? "" : `${path}.`;
-      for (const name in fields) result[name] = fields[name]!.parse(member(value, name), prefix + name);
-      return result as { [K in keyof F]: Infer<F[K]> };
+      for (const name in fields) {
+        const item = fields[name]!.parse(member(value, name), keyPath(path, name));
+        if (item !== undefined) result[name] = item;
+      }
+      return result as ObjectOf<F>;
     },
-    json: () => ({
-      type: "object",
-      properties: Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.json()])),
-      required: Object.keys(fields).filter((name) => !fields[name]!.isOptional),
-    }),
   };
 }
 
-/** A value that may be absent or `null`; it becomes `fallback`. */
+/** An object whose keys are data, as names of sysctls are; they keep their case. */
+export function dictionary<T>(of: Schema<T>): Schema<Readonly<Record<string, T>>> {
+  return {
+    shape: { kind: "dictionary", of },
+    parse(value, path) {
+      if (!isObject(value)) throw unexpected(path, "an object", value);
+      const entries = Object.entries(value).map(([key, item]) => [key, of.parse(item, keyPath(path, key))]);
+      return Object.fromEntries(entries);
+    },
+  };
+}
+
+/**
+ * A value that may be absent or `null`; it becomes `fallback`. So does "" where the text must be an address or one
+ * of a few words: runtimes written in Go send it for what is not set.
+ */
 export function optional<T>(of: Schema<T>): Schema<T | undefined>;
 export function optional<T>(of: Schema<T>, fallback: T): Schema<T>;
 export function optional<T>(of: Schema<T>, fallback?: T): Schema<T | undefined> {
+  const { kind } = of.shape;
+  const emptyIsAbsent = kind === "parsed" || (kind === "oneOf" && !of.shape.values.includes(""));
   return {
-    isOptional: true,
-    parse: (value, path) => (value === undefined || value === null ? fallback : of.parse(value, path)),
-    json: () => ({ ...of.json(), ...(fallback !== undefined && { default: fallback }) }),
+    shape: { kind: "optional", of, fallback },
+    parse(value, path) {
+      const isAbsent = value === undefined || value === null || (value === "" && emptyIsAbsent);
+      return isAbsent ? fallback : of.parse(value, path);
+    },
   };
 }
 
-/** An object whose keys are data, as sysctl names; they keep their case. */
-export function dictionary<T>(of: Schema<T>): Schema<Readonly<Record<string, T>>> {
-  return {
-    parse(value, path) {
-      if (!isObject(value)) throw unexpected(path, "an object", value);
-      return Object.fromEntries(
-        Object.entries(value).map(([key, item]) => [key, of.parse(item, `${path}.${key}`)]),
-      );
-    },
-    json: () => ({ type: "object", additionalProperties: of.json() }),
-  };
+/** As `optional`, and "" counts as absent for any text: some runtimes write it for what they have no value for. */
+export function unlessEmpty<T>(of: Schema<T>): Schema<T | undefined> {
+  const { shape, parse } = optional(of);
+  return { shape, parse: (value, path) => parse(value === "" ? undefined : value, path) };
 }
 
 export function anything(): Schema<unknown> {
-  return { parse: (value) => value, json: () => ({}) };
+  return { shape: { kind: "anything" }, parse: (value) => value };
 }
 
-/** A text that stands for a value; `parse` gives undefined if it does not. `expected` as in "expected an IP address". */
+/** A text that stands for a value; `parse` gives undefined if it does not. `expected` reads on from "expected". */
 export function parsed<T>(parse: (text: string) => T | undefined, expected: string): Schema<T> {
   return {
+    shape: { kind: "parsed", expected },
     parse(value, path) {
       const result = typeof value === "string" ? parse(value) : undefined;
-      if (result === undefined) throw unexpected(path, expected, value);
-      return result;
+      if (result !== undefined) return result;
+      throw unexpected(path, expected, value);
     },
-    json: () => ({ type: "string", description: expected }),
   };
 }
 
@@ -153,6 +173,7 @@ export function ip(): Schema<Ip> {
   return parsed(parseIp, "an IP address such as 10.1.0.1");
 }
 
+/** An address with its prefix length. The host bits are kept: `.network` drops them. */
 export function cidr(): Schema<Cidr> {
   return parsed(parseCidr, "a network such as 10.1.0.0/16");
 }
@@ -161,11 +182,15 @@ export function mac(): Schema<MacAddress> {
   return parsed(parseMac, "a MAC address such as 00:00:5e:00:53:01");
 }
 
-/** The error for a wrong value, for checks that no schema makes. `expected` reads on from "expected". */
+/** The error for a wrong value, also for checks that no schema makes. `expected` reads on from "expected". */
 export function unexpected(path: string, expected: string, value: unknown): CniError {
   const place = path === "" ? "" : `${path}: `;
   return new CniError(
     ErrorCode.InvalidConfig,
     `invalid configuration: ${place}expected ${expected}, got ${show(value)}`,
   );
+}
+
+function keyPath(path: string, key: string): string {
+  return path === "" ? key : `${path}.${key}`;
 }

@@ -1,0 +1,133 @@
+import { callPlugin, configure } from "./cni.ts";
+import { type Figure, figureOf, type Promises, type Side } from "./figure.ts";
+import { floorOf } from "./floor.ts";
+import { alternate, type Contestant, extend, type Samples } from "./harness.ts";
+import { makeNamespaces, type World } from "./world.ts";
+
+/** Containers that stay attached throughout, and those that come and go: 20 on average. */
+const RESIDENTS = 10;
+const GUESTS = 20;
+
+/** Somebody who attaches containers to a network of his own, by index. */
+export interface Attacher {
+  readonly name: Side;
+  attach(index: number, netns: string): void;
+  detach(index: number, netns: string): void;
+}
+
+export interface AttachmentQuestion {
+  readonly title: string;
+  readonly type: "bridge" | "ptp";
+  readonly ipMasq: boolean;
+  /** The second number of the first of three subnets 10.x.0.0/16: no other question may use them. */
+  readonly firstSubnet: number;
+  readonly add: Promises;
+  readonly del: Promises;
+}
+
+export function pluginAttacher(
+  world: World,
+  name: "ours" | "reference",
+  type: string,
+  number: number,
+  options: object,
+): Attacher {
+  const stdin = configure(world.host, type, number, world.scratch, options);
+  const call = (command: "ADD" | "DEL", index: number, netns: string) =>
+    callPlugin({
+      host: world.host,
+      path: world[name],
+      plugin: type,
+      command,
+      containerId: `${name}-${index}`,
+      netns,
+      stdin,
+    });
+  return {
+    name,
+    attach: (index, netns) => call("ADD", index, netns),
+    detach: (index, netns) => call("DEL", index, netns),
+  };
+}
+
+/** ADD and DEL of one kind of network, by all sides. */
+export function measureAttachments(world: World, question: AttachmentQuestion): Figure[] {
+  const { type, ipMasq, firstSubnet } = question;
+  const missing: Partial<Record<Side, string>> = {};
+  const attachers = [
+    pluginAttacher(world, "ours", type, firstSubnet, { ipMasq }),
+    pluginAttacher(world, "reference", type, firstSubnet + 1, { ipMasq }),
+    floorOf(world, type, firstSubnet + 2, ipMasq),
+  ];
+  const sites = attachers.flatMap((attacher) => {
+    const namespaces = makeNamespaces(world.host, `${attacher.name}-${firstSubnet}`, RESIDENTS + GUESTS);
+    const site = new Site(attacher, namespaces);
+    try {
+      site.settle();
+      return [site];
+    } catch (error) {
+      missing[attacher.name] = (error as Error).message;
+      return [];
+    }
+  });
+  const adds: Samples<Side> = new Map();
+  const dels: Samples<Side> = new Map();
+  for (let left = world.runs; left > 0; left -= GUESTS) {
+    const guests = Array.from({ length: Math.min(left, GUESTS) }, (_, index) => RESIDENTS + index);
+    extend(
+      adds,
+      alternate(
+        world.host,
+        sites.map((site) => site.attaching()),
+        guests,
+      ),
+    );
+    extend(
+      dels,
+      alternate(
+        world.host,
+        sites.map((site) => site.detaching()),
+        guests.toReversed(),
+      ),
+    );
+  }
+  for (const site of sites) site.leave();
+  return [
+    figureOf(`${question.title} ADD`, "ms", adds, question.add, missing),
+    figureOf(`${question.title} DEL`, "ms", dels, question.del),
+  ];
+}
+
+/** An attacher with the namespaces of its containers. */
+class Site {
+  readonly #attacher: Attacher;
+  readonly #namespaces: readonly string[];
+
+  constructor(attacher: Attacher, namespaces: readonly string[]) {
+    this.#attacher = attacher;
+    this.#namespaces = namespaces;
+  }
+
+  /** Attaches the residents. The first one also pays for the bridge, off the clock. */
+  settle(): void {
+    for (let index = 0; index < RESIDENTS; index++) this.#attacher.attach(index, this.#namespaces[index]!);
+  }
+
+  leave(): void {
+    for (let index = 0; index < RESIDENTS; index++) this.#attacher.detach(index, this.#namespaces[index]!);
+  }
+
+  attaching(): Contestant<Side> {
+    return {
+      name: this.#attacher.name,
+      step: (index) => this.#attacher.attach(index, this.#namespaces[index]!),
+    };
+  }
+
+  detaching(): Contestant<Side> {
+    return {
+      name: this.#attacher.name,
+      step: (index) => this.#attacher.detach(index, this.#namespaces[index]!),
+    };
+  }
+}

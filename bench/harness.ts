@@ -1,0 +1,45 @@
+import { CLOCK_MONOTONIC, type Host } from "../src/host/host.ts";
+
+/** Somebody who can do a step, and is timed. */
+export interface Contestant<Name extends string> {
+  readonly name: Name;
+  readonly step: (round: number) => void;
+  /** Done after each step, off the clock. */
+  readonly after?: (round: number) => void;
+}
+
+/** Samples by name: the i-th of each was taken in the i-th round. */
+export type Samples<Name extends string> = Map<Name, number[]>;
+
+/** Milliseconds that `work` takes. */
+export function timed(host: Host, work: () => void): number {
+  const start = host.clock(CLOCK_MONOTONIC);
+  work();
+  return (host.clock(CLOCK_MONOTONIC) - start) / 1e6;
+}
+
+/**
+ * Times the contestants in turn, in milliseconds: A B C, C B A, A B C … Each so follows every neighbour equally often,
+ * and what one leaves to the kernel to be cleaned up does not always fall to the same other.
+ */
+export function alternate<Name extends string>(
+  host: Host,
+  contestants: readonly Contestant<Name>[],
+  rounds: Iterable<number>,
+): Samples<Name> {
+  const samples: Samples<Name> = new Map(contestants.map(({ name }) => [name, []]));
+  let forward = true;
+  for (const round of rounds) {
+    for (const { name, step, after } of forward ? contestants : contestants.toReversed()) {
+      samples.get(name)!.push(timed(host, () => step(round)));
+      after?.(round);
+    }
+    forward = !forward;
+  }
+  return samples;
+}
+
+/** Adds the samples of `more` to those of `samples`. */
+export function extend<Name extends string>(samples: Samples<Name>, more: Samples<Name>): void {
+  for (const [name, values] of more) samples.set(name, [...(samples.get(name) ?? []), ...values]);
+}

@@ -1,0 +1,65 @@
+import { parseArgs } from "node:util";
+import { openHost } from "../src/host/node.node.ts";
+import { bridge } from "./bridge.ts";
+import type { Figure } from "./figure.ts";
+import { hostLocal } from "./host-local.ts";
+import { memory } from "./memory.ts";
+import { ptp } from "./ptp.ts";
+import { json, table } from "./report.ts";
+import { size } from "./size.ts";
+import { version } from "./version.ts";
+import { describeMachine, enterNamespaces, makeWorld, type World } from "./world.ts";
+
+const QUESTIONS: Record<string, (world: World) => Figure[]> = {
+  version,
+  bridge,
+  ptp,
+  "host-local": hostLocal,
+  memory,
+  size,
+};
+
+const HELP = `Usage: npm run bench [-- OPTION...]
+
+  --runs N     samples a figure (default 60)
+  --only NAME  one question: ${Object.keys(QUESTIONS).join(", ")}; may be repeated
+  --json       for machines
+
+PLUMB names another executable than dist/plumb, REFERENCE another folder than /usr/lib/cni.
+`;
+
+/** Gives the exit code: 0, also when a target is missed; 2 for wrong usage. */
+export async function main(args: string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const exitCode = enterNamespaces(args);
+  if (exitCode !== undefined) return exitCode;
+  const world = makeWorld(openHost(), options.runs);
+  const figures = options.names.flatMap((name) => {
+    if (process.stderr.isTTY) process.stderr.write(`${name}…\n`);
+    return QUESTIONS[name]!(world);
+  });
+  process.stdout.write((options.json ? json : table)(describeMachine(world), figures));
+  return 0;
+}
+
+function readOptions(args: string[]) {
+  const { values } = parseArgs({
+    args,
+    options: {
+      runs: { type: "string", default: "60" },
+      only: { type: "string", multiple: true },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: not a number of samples`);
+  const names = values.only ?? Object.keys(QUESTIONS);
+  for (const name of names)
+    if (!(name in QUESTIONS)) throw new Error(`--only ${name}: no such question\n\n${HELP}`);
+  return { ...values, runs, names };
+}

@@ -1,0 +1,78 @@
+import type { Host } from "../host/host.ts";
+import { sha512 } from "../net/sha512.ts";
+import { splitPath } from "../plugin/exec.ts";
+import { pluginTypes } from "../plugins/registry.ts";
+import type { Attachment } from "../runtime/chain.ts";
+import { createRuntime, DEFAULT_CONF_DIR, DEFAULT_PATH, type Runtime } from "../runtime/runtime.ts";
+import { parseArgs } from "../spec/args.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
+import { isObject, type JsonObject, show } from "../spec/json.ts";
+
+/** The part of all helps that tells of the environment; names and meaning are those of cnitool. */
+export const ENVIRONMENT_HELP = `Environment:
+  NETCONFPATH  directory of the configurations, default /etc/cni/net.d
+  CNI_PATH     directories of the plugins, default /opt/cni/bin; plumb's own
+               plugins are found without
+  CNI_ARGS     arguments for the plugins: KEY=VALUE;KEY=VALUE
+  CAP_ARGS     capability arguments: a JSON object`;
+
+/** The line more where one interface is meant. */
+export const IFNAME_HELP = "  CNI_IFNAME   name of the interface, default eth0";
+
+/** A runtime as the environment wants it. It finds the plugins of this executable although they are not installed. */
+export function openRuntime(host: Host): Runtime {
+  const path = splitPath(host.variable("CNI_PATH") ?? "");
+  return createRuntime({
+    host,
+    path: path.length > 0 ? path : DEFAULT_PATH,
+    confDir: host.variable("NETCONFPATH") || DEFAULT_CONF_DIR,
+    builtIn: { path: "/proc/self/exe", types: pluginTypes },
+  });
+}
+
+/** The attachment of the namespace at `netns`, with the container ID that cnitool gives it. */
+export function attachmentOf(host: Host, netns: string, ifName: string | undefined): Attachment {
+  const path = absolutePath(host, netns);
+  return {
+    containerId: `cnitool-${sha512(host.encode(path)).slice(0, 20)}`,
+    netns: path,
+    ifName: ifName ?? (host.variable("CNI_IFNAME") || "eth0"),
+    ...parametersOf(host),
+  };
+}
+
+/** CNI_ARGS and CAP_ARGS; what is not set is left out. */
+export function parametersOf(host: Host): Pick<Attachment, "args" | "capabilityArgs"> {
+  const args = host.variable("CNI_ARGS");
+  const capabilityArgs = host.variable("CAP_ARGS");
+  return {
+    ...(args && { args: [...parseArgs(args)] }),
+    ...(capabilityArgs && { capabilityArgs: parseCapabilityArgs(capabilityArgs) }),
+  };
+}
+
+/** The path from the root, without `.`, `..` and doubled slashes. Links are not followed. */
+export function absolutePath(host: Host, path: string): string {
+  const full = path.startsWith("/") ? path : `${host.readLink("/proc/self/cwd")}/${path}`;
+  const parts: string[] = [];
+  for (const part of full.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+function parseCapabilityArgs(text: string): JsonObject {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Reported below.
+  }
+  if (isObject(value)) return value;
+  throw new CniError(
+    ErrorCode.InvalidEnvironment,
+    `CAP_ARGS is no JSON object: ${show(text)}`,
+    'It reads as {"portMappings":[{"hostPort":8080,"containerPort":80,"protocol":"tcp"}]}.',
+  );
+}

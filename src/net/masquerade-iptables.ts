@@ -1,0 +1,134 @@
+/** Masquerading by iptables: a chain for each container on a network, to which POSTROUTING jumps for each address. */
+import type { Cidr } from "../address/cidr.ts";
+import { errno } from "../host/errno.ts";
+import type { Host } from "../host/host.ts";
+import { isNetlinkErrno } from "../netlink/error.ts";
+import { batch, type TableId } from "../netlink/nftables/batch.ts";
+import { type ChainId, deleteChain, getChain } from "../netlink/nftables/chain.ts";
+import { type ListedExpression, operand } from "../netlink/nftables/expressions.ts";
+import { deleteRule, listRules } from "../netlink/nftables/rule.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
+import { hasLegacyTable, restoreIptables, saveIptables } from "./iptables.ts";
+import {
+  iptablesChain,
+  iptablesComment,
+  type MasqueradeOwner,
+  type MasqueradeWish,
+} from "./masquerade-owner.ts";
+import type { Namespace } from "./namespace.ts";
+
+/** How often others may change what we have just listed. */
+const ATTEMPTS = 10;
+
+/** As `masquerade`, by the program iptables-restore, which runs once for each family. */
+export function masqueradeByIptables(wish: MasqueradeWish): { remove(): void } {
+  const { netns, addresses } = wish;
+  for (const family of [4, 6] as const) {
+    const wanted = iptablesRules(wish, family);
+    if (wanted.length === 0) continue;
+    const chain = iptablesChain(netns.host, wish);
+    // Another interface of the container may have made the chain.
+    const present = mayExist(netns, family, chain) ? saveIptables(netns.host, family, "nat") : [];
+    // To declare a chain that is there would flush it.
+    const declaration = present.some((line) => line.startsWith(`:${chain} `)) ? [] : [`:${chain} - [0:0]`];
+    const missing = wanted.filter((rule) => !present.includes(rule));
+    // Behind MASQUERADE no rule is reached any more.
+    const lines = missing.map((rule) => (rule.endsWith(" -j ACCEPT") ? rule.replace("-A", "-I") : rule));
+    restoreIptables(netns.host, family, transaction([...declaration, ...lines]));
+  }
+  return { remove: () => removeIptablesMasquerade(netns, wish, addresses) };
+}
+
+/** The rules of one family as iptables-save prints them. */
+export function iptablesRules(wish: MasqueradeWish, family: 4 | 6): string[] {
+  const addresses = wish.addresses.filter((address) => address.family === family);
+  if (addresses.length === 0) return [];
+  const chain = iptablesChain(wish.netns.host, wish);
+  const comment = `-m comment --comment ${JSON.stringify(iptablesComment(wish))}`;
+  const multicast = family === 4 ? "224.0.0.0/4" : "ff00::/8";
+  return [
+    ...addresses.map(({ network }) => `-A ${chain} -d ${network} ${comment} -j ACCEPT`),
+    `-A ${chain} ! -d ${multicast} ${comment} -j MASQUERADE`,
+    ...addresses.map(({ host }) => `-A POSTROUTING -s ${host} ${comment} -j ${chain}`),
+  ];
+}
+
+/**
+ * Deletes the container's chain and what leads to it; with `addresses`, only what leads to it from these, and the
+ * chain when nothing else does. No program runs where ip_tables has no nat table: iptables on nftables is undone there.
+ */
+export function removeIptablesMasquerade(
+  netns: Namespace,
+  owner: Omit<MasqueradeOwner, "ifName">,
+  addresses?: readonly Cidr[],
+): void {
+  for (const family of [4, 6] as const) {
+    const postrouting = { table: natTable(family), name: "POSTROUTING" };
+    if (netns.netfilter.query(getChain(postrouting)))
+      removeFromNftables(netns.netfilter, postrouting, iptablesChain(netns.host, owner), addresses);
+    if (hasLegacyTable(netns.host, family, "nat"))
+      removeFromLegacy(netns.host, family, iptablesChain(netns.host, owner), addresses);
+  }
+}
+
+/** The table that iptables keeps in nftables. */
+export function natTable(family: 4 | 6): TableId {
+  return { family: family === 4 ? "ip" : "ip6", name: "nat" };
+}
+
+function mayExist(netns: Namespace, family: 4 | 6, name: string): boolean {
+  const inNftables = netns.netfilter.query(getChain({ table: natTable(family), name }));
+  return inNftables !== undefined || hasLegacyTable(netns.host, family, "nat");
+}
+
+function removeFromNftables(
+  netfilter: NetlinkSocket,
+  postrouting: ChainId,
+  name: string,
+  addresses: readonly Cidr[] | undefined,
+): void {
+  const { table } = postrouting;
+  for (let attempt = 1; netfilter.query(getChain({ table, name })); attempt++) {
+    const jumps = netfilter.dump(listRules(table, postrouting.name, name));
+    const ours = jumps.filter(({ expressions }) => isFrom(expressions, addresses));
+    const deletions = ours.map(({ handle }) => deleteRule(postrouting, handle));
+    if (ours.length === jumps.length) deletions.push(deleteChain({ table, name }));
+    try {
+      netfilter.execute(batch(deletions));
+      return;
+    } catch (error) {
+      if (!isNetlinkErrno(error, errno.ENOENT, errno.EBUSY) || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Whether the source that a rule compares with is one of the addresses, or its network, as older versions wrote. */
+function isFrom(expressions: readonly ListedExpression[], addresses: readonly Cidr[] | undefined): boolean {
+  if (!addresses) return true;
+  const comparison = expressions.find(({ name }) => name === "cmp");
+  const source = comparison && (operand(comparison) as Uint8Array);
+  return addresses.some(({ ip, networkAddress }) =>
+    // A network of whole bytes is compared by these alone.
+    [ip, networkAddress].some(({ bytes }) => source?.every((byte, index) => byte === bytes[index])),
+  );
+}
+
+function removeFromLegacy(
+  host: Host,
+  family: 4 | 6,
+  chain: string,
+  addresses: readonly Cidr[] | undefined,
+): void {
+  const present = saveIptables(host, family, "nat", "legacy");
+  if (!present.some((line) => line.startsWith(`:${chain} `))) return;
+  const jumps = present.filter((line) => line.startsWith("-A POSTROUTING ") && line.endsWith(` -j ${chain}`));
+  const sources = addresses?.flatMap((address) => [` -s ${address.host} `, ` -s ${address.network} `]);
+  const ours = jumps.filter((line) => sources?.some((source) => line.includes(source)) ?? true);
+  const deletions = ours.map((line) => line.replace("-A", "-D"));
+  if (ours.length === jumps.length) deletions.push(`-F ${chain}`, `-X ${chain}`);
+  if (deletions.length > 0) restoreIptables(host, family, transaction(deletions), "legacy");
+}
+
+function transaction(lines: readonly string[]): string {
+  return ["*nat", ...lines, "COMMIT", ""].join("\n");
+}

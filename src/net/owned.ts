@@ -1,0 +1,48 @@
+import { deleteLink, type Link, listLinks, setLink } from "../netlink/link.ts";
+import type { Request } from "../netlink/message.ts";
+import type { Namespace } from "./namespace.ts";
+
+/**
+ * The host's end of a container's interface carries its owner as alias, which `ip link` shows and by which it is
+ * found again when the container's namespace cannot be reached.
+ */
+
+/** IFALIASZ (linux/if.h) less the NUL. */
+const ALIAS_LENGTH = 255;
+
+/** An attachment: one container's interface on one network. */
+export interface Owner {
+  readonly network: string;
+  readonly containerId: string;
+  readonly ifName: string;
+}
+
+/** Marks a link as made for an attachment. Nothing is marked with a name too long for an alias. */
+export function markOwner(link: Link, owner: Owner): Request[] {
+  const alias = aliasOf(owner);
+  return alias.length > ALIAS_LENGTH ? [] : [setLink(link, { alias })];
+}
+
+/** Deletes the links of this kind that were made for the attachment, with their peers. */
+export function removeOwned(netns: Namespace, kind: string, owner: Owner): void {
+  const alias = aliasOf(owner);
+  remove(netns, kind, (link) => link.alias === alias);
+}
+
+/** Deletes the links of this kind that were made for attachments of the network which are not to stay. */
+export function removeUnowned(netns: Namespace, kind: string, network: string, keep: readonly Omit<Owner, "network">[]): void {
+  const kept = new Set(keep.map(({ containerId, ifName }) => aliasOf({ network, containerId, ifName })));
+  remove(netns, kind, ({ alias }) => alias.startsWith(prefixOf(network)) && !kept.has(alias));
+}
+
+function remove({ route }: Namespace, kind: string, isMeant: (link: Link) => boolean): void {
+  route.execute(route.dump(listLinks({ kind })).filter(isMeant).map(deleteLink));
+}
+
+function aliasOf({ network, containerId, ifName }: Owner): string {
+  return `${prefixOf(network)}${containerId}/${ifName}`;
+}
+
+function prefixOf(network: string): string {
+  return `cni:${network}/`;
+}

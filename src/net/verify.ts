@@ -1,0 +1,78 @@
+import type { Cidr } from "../address/cidr.ts";
+import { listAddresses } from "../netlink/address.ts";
+import { getLink, IFF_UP, type Link } from "../netlink/link.ts";
+import { listRoutes, type LinkRoute } from "../netlink/route-list.ts";
+import { RT_TABLE_MAIN } from "../netlink/route.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
+import type { Interface, IpConfig, Result, Route } from "../spec/result.ts";
+import { kernelRoute } from "./configure.ts";
+import type { Namespace } from "./namespace.ts";
+
+/** The error of CHECK: something is not as ADD has left it. */
+export function damaged(msg: string, details = "Run DEL, then ADD, to set it up again."): CniError {
+  return new CniError(ErrorCode.Plugin, msg, details);
+}
+
+/** The link that a result's interface describes: there, of this kind, with that MAC. Code 100 if not. */
+export function verifyLink({ route, path }: Namespace, kind: string, { name, mac }: Interface): Link {
+  const where = path || "the host";
+  const link = route.query(getLink(name));
+  if (link === undefined) throw damaged(`interface ${name} is missing in ${where}`);
+  if (link.kind !== kind) throw damaged(`interface ${name} is ${link.kind || "a network card"}, not ${kind}`);
+  if (mac !== undefined && mac.toLowerCase() !== `${link.mac}`) throw damaged(`interface ${name} has MAC ${link.mac}, not ${mac}`);
+  return link;
+}
+
+export function verifyUp({ flags, name }: Link): void {
+  if ((flags & IFF_UP) === 0) throw damaged(`interface ${name} is down`);
+}
+
+/** The addresses and routes of a result, as far as they belong to this interface of the namespace. */
+export function verifyLayer3(netns: Namespace, link: Link, result: Result): void {
+  const ips = ipsOf(result, link.name, netns.path);
+  verifyAddresses(netns, link, ips.map(({ address }) => address));
+  verifyRoutes(netns, result.routes ?? [], ips);
+}
+
+/** The interface of a result that is the container's by this name. */
+export function containerInterface({ interfaces = [] }: Result, ifName: string, sandbox: string): Interface {
+  const found = interfaces.find((candidate) => candidate.name === ifName && candidate.sandbox);
+  if (found === undefined) throw damaged(`prevResult has no interface ${ifName} in a container`, "CHECK needs the result of ADD as prevResult.");
+  if (found.sandbox !== sandbox) throw damaged(`prevResult has ${ifName} in ${found.sandbox}, but CNI_NETNS is ${sandbox}`, "CHECK must be told the same namespace as ADD.");
+  return found;
+}
+
+function ipsOf({ ips = [], interfaces = [] }: Result, ifName: string, sandbox: string): IpConfig[] {
+  return ips.filter((ip) => {
+    const owner = ip.interface === undefined ? undefined : interfaces[ip.interface];
+    return owner === undefined || (owner.name === ifName && owner.sandbox === sandbox);
+  });
+}
+
+export function verifyAddresses({ route }: Namespace, link: Link, wanted: readonly Cidr[]): void {
+  const present = route.dump(listAddresses({ link: link.index }));
+  for (const address of wanted)
+    if (!present.some(({ cidr }) => cidr.equals(address))) throw damaged(`address ${address} is missing on ${link.name}`);
+}
+
+function verifyRoutes({ route }: Namespace, wanted: readonly Route[], ips: readonly IpConfig[]): void {
+  if (wanted.length === 0) return;
+  const present = route.dump(listRoutes());
+  for (const one of wanted)
+    if (!present.some((candidate) => isSameRoute(candidate, one, ips))) throw damaged(`route to ${one.dst}${one.gw ? ` via ${one.gw}` : ""} is missing`);
+}
+
+/** Only what the result says is compared: later plugins and the kernel may have added to it. */
+function isSameRoute(present: LinkRoute, wanted: Route, ips: readonly IpConfig[]): boolean {
+  const { dst, gateway, table = RT_TABLE_MAIN, priority, mtu, advmss } = kernelRoute(wanted, ips);
+  return (
+    present.dst.equals(dst) &&
+    present.table === table &&
+    (gateway === undefined || present.gateway?.equals(gateway) === true) &&
+    [
+      [priority, present.priority],
+      [mtu, present.mtu],
+      [advmss, present.advmss],
+    ].every(([want, have]) => !want || want === have)
+  );
+}

@@ -1,0 +1,94 @@
+import type { MacAddress } from "../address/mac.ts";
+import { errno } from "../host/errno.ts";
+import { isNetlinkErrno } from "../netlink/error.ts";
+import { createLink, deleteLink, getLink, type Link } from "../netlink/link.ts";
+import { veth } from "../netlink/links/veth.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
+import type { Namespace } from "./namespace.ts";
+
+const NAME_ATTEMPTS = 10;
+
+export interface VethEnd {
+  readonly netns: Namespace;
+  readonly mac?: MacAddress | undefined;
+}
+
+export interface VethWish {
+  /** The container's end. */
+  readonly inside: VethEnd & { readonly name: string };
+  /** The host's end: up at once, with a random name unless one is given. */
+  readonly outside: VethEnd & { readonly name?: string; readonly master?: number | undefined };
+  /** Bytes; the kernel's choice unless given. */
+  readonly mtu?: number | undefined;
+}
+
+export interface VethPair {
+  readonly inside: Link;
+  /** The host's end as it was when the pair was made. */
+  readonly outside: Link;
+  remove(): void;
+}
+
+/**
+ * Creates a pair of virtual Ethernet links, each end in its namespace at once, the host's end as port of `master`.
+ * The container's end is down. Code 4 if its name is taken.
+ */
+export function createVeth(wish: VethWish): VethPair {
+  const outside = create(wish);
+  const { netns } = wish.outside;
+  const remove = () => netns.route.execute([deleteLink(outside)]);
+  try {
+    return { outside, inside: requireLink(wish.inside.netns, wish.inside.name), remove };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
+
+/** Another process may have taken the random name: then we try another. */
+function create({ inside, outside, mtu }: VethWish): Link {
+  const { route, host } = outside.netns;
+  for (let attempt = 1; ; attempt++) {
+    const name = outside.name ?? randomName(host.random(4));
+    const peer = { name: inside.name, netnsFd: inside.netns.fd, mac: inside.mac, mtu };
+    try {
+      route.execute([createLink(veth(peer), { name, up: true, mtu, mac: outside.mac, master: outside.master })]);
+      return requireLink(outside.netns, name);
+    } catch (error) {
+      if (!isNetlinkErrno(error, errno.EEXIST)) throw error;
+      if (inside.netns.route.query(getLink(inside.name))) throw nameTaken(inside.name);
+      if (outside.name !== undefined || attempt === NAME_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function randomName(bytes: Uint8Array): string {
+  return `veth${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+}
+
+function nameTaken(name: string): CniError {
+  return new CniError(
+    ErrorCode.InvalidEnvironment,
+    `container veth name provided (${name}) already exists`,
+    `CNI_IFNAME names an interface that the namespace has already. Use another name, or run DEL first.`,
+  );
+}
+
+/** The link of that name. Code 100 if there is none. */
+export function requireLink({ route, path }: Namespace, name: string): Link {
+  const link = route.query(getLink(name));
+  if (link === undefined)
+    throw new CniError(ErrorCode.Plugin, `interface ${name} not found`, `It was looked for in ${path || "the host's namespace"}.`);
+  return link;
+}
+
+/** Deletes a link if it is there, and with a veth its peer. False if it was gone already. */
+export function removeLink({ route }: Namespace, name: string): boolean {
+  try {
+    route.execute([deleteLink({ index: 0, name })]);
+    return true;
+  } catch (error) {
+    if (isNetlinkErrno(error, errno.ENODEV)) return false;
+    throw error;
+  }
+}

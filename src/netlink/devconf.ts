@@ -1,0 +1,32 @@
+import { Writer } from "./codec.ts";
+import { AF_INET } from "./family.ts";
+import type { LinkRef } from "./link.ts";
+import type { Request } from "./message.ts";
+
+/**
+ * IPv4 settings of one link, as under /proc/sys/net/ipv4/conf/LINK, without a file to open in its namespace.
+ * Wire: IFLA_AF_SPEC with IFLA_INET_CONF (linux/if_link.h, linux/ip.h).
+ */
+
+const RTM_NEWLINK = 16;
+const IFLA_AF_SPEC = 26;
+const IFLA_INET_CONF = 1;
+const IPV4_DEVCONF_ARP_NOTIFY = 22;
+
+export interface Ipv4Settings {
+  /** Tell the neighbours (gratuitous ARP) when the link comes up. */
+  readonly arpNotify?: boolean;
+}
+
+/** Equivalent to `sysctl net.ipv4.conf.LINK.arp_notify=1`. */
+export function setIpv4(link: LinkRef, { arpNotify }: Ipv4Settings): Request {
+  const body = new Writer().u32(0).u32(link.index).zeros(8);
+  body.nest(IFLA_AF_SPEC, (families) =>
+    families.nest(AF_INET, (inet) =>
+      inet.nest(IFLA_INET_CONF, (settings) => {
+        if (arpNotify !== undefined) settings.u32Attribute(IPV4_DEVCONF_ARP_NOTIFY, Number(arpNotify));
+      }),
+    ),
+  );
+  return { type: RTM_NEWLINK, flags: 0, body: body.finish(), what: `set IPv4 options of ${link.name}` };
+}

@@ -1,0 +1,104 @@
+import { CniError, ErrorCode } from "../spec/errors.ts";
+import { isObject, member } from "../spec/json.ts";
+import { parsePluginType } from "../spec/names.ts";
+import type { Result } from "../spec/result.ts";
+import type { ResultCodec } from "../spec/results/index.ts";
+import { CleanupList } from "./cleanup.ts";
+import type { Plugin, Registry, Verbs } from "./define.ts";
+import { execPlugin, findExecutable, isOurself } from "./exec.ts";
+import type { AnyRequest } from "./request.ts";
+import type { Undo } from "./types.ts";
+import { UndoList } from "./undo.ts";
+
+/** DHCP asks for more than a minute before it gives up. */
+const TIMEOUT_MS = 180_000;
+
+/** The methods that a request's `ipam` has, one for each verb. */
+export interface Ipam {
+  add(undo: Undo): Result;
+  check(): void;
+  del(): void;
+  status(): void;
+  gc(): void;
+}
+
+export interface IpamContext {
+  readonly request: AnyRequest;
+  readonly verb: keyof Verbs<unknown>;
+  /** The configuration as it was read from stdin. */
+  readonly stdin: string;
+  readonly registry: Registry;
+  readonly codec: ResultCodec;
+}
+
+/**
+ * The IPAM plugin that the configuration names, ready to be called; undefined if it names none. It runs in this
+ * process if it is one of ours and CNI_PATH leads to this very executable (or nowhere), else as a program.
+ */
+export async function prepareIpam(context: IpamContext): Promise<Ipam | undefined> {
+  const { request, registry } = context;
+  const section = member(request.rawConfig, "ipam");
+  const named = isObject(section) ? member(section, "type") : undefined;
+  if (named === undefined || named === "") return undefined;
+  const type = parsePluginType(named);
+  const file = findExecutable(request.host, type, request.path);
+  const own = file === undefined || isOurself(request.host, file) ? await registry(type) : undefined;
+  if (own !== undefined) return inProcess(context, own);
+  return asProgram(context, type, file);
+}
+
+/** Calls the plugin's functions directly, with the whole configuration, as it would get it on stdin. */
+async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promise<Ipam> {
+  const work = await plugin.load(verb);
+  const configured = (): AnyRequest => ({ ...request, config: plugin.config.parse(request.rawConfig, "") });
+  const cleaned = (step: Verbs<unknown>["del"] | Verbs<unknown>["gc"] | undefined) => {
+    const cleanup = new CleanupList();
+    step?.(configured(), cleanup);
+    cleanup.finish();
+  };
+  return {
+    add(undo) {
+      const own = new UndoList();
+      try {
+        const result = (work as Verbs<unknown>["add"])(configured(), own);
+        undo.add(`release the addresses of ${plugin.type}`, async () => cleaned(await plugin.load("del")));
+        return result;
+      } catch (error) {
+        undo.add(`undo the addresses of ${plugin.type}`, () => own.runOrThrow());
+        throw error;
+      }
+    },
+    check: () => (work as Verbs<unknown>["check"] | undefined)?.(configured()),
+    del: () => cleaned(work as Verbs<unknown>["del"] | undefined),
+    status: () => (work as Verbs<unknown>["status"] | undefined)?.(configured()),
+    gc: () => cleaned(work as Verbs<unknown>["gc"] | undefined),
+  };
+}
+
+function asProgram({ request, stdin, codec }: IpamContext, type: string, file: string | undefined): Ipam {
+  const { host, path } = request;
+  const run = (command: string): unknown => {
+    if (file === undefined) throw missingPlugin(type, path);
+    const env = host.environment().filter((entry) => !entry.startsWith("CNI_COMMAND="));
+    return execPlugin(host, { type, file, env: [...env, `CNI_COMMAND=${command}`], stdin, timeoutMs: TIMEOUT_MS });
+  };
+  return {
+    add(undo) {
+      // Before the call: the specification wants DEL for an ADD that failed too.
+      undo.add(`release the addresses of ${type}`, () => {
+        run("DEL");
+      });
+      return codec.decode(run("ADD"));
+    },
+    check: () => void run("CHECK"),
+    del: () => void run("DEL"),
+    status: () => void run("STATUS"),
+    gc: () => void run("GC"),
+  };
+}
+
+/** Code 7: a type that leads to no executable. */
+export function missingPlugin(type: string, path: readonly string[]): CniError {
+  const searched = path.length > 0 ? `CNI_PATH: ${path.join(", ")}` : "CNI_PATH, which is empty";
+  return new CniError(ErrorCode.InvalidConfig, `plugin ${type} not found`, `There is no file "${type}" in the directories of ${searched}. Install it, or correct "type".`);
+}

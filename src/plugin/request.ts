@@ -1,0 +1,161 @@
+import type { Host } from "../host/host.ts";
+import { Namespace, openNamespace } from "../net/namespace.ts";
+import { parseArgs } from "../spec/args.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
+import { isObject, type JsonObject, member, show } from "../spec/json.ts";
+import { parseContainerId, parseIfName, parseNetworkName } from "../spec/names.ts";
+import type { ResultCodec } from "../spec/results/index.ts";
+import { DEFAULT_VERSION, incompatibleVersion, isAtLeast } from "../spec/versions.ts";
+import type { Plugin } from "./define.ts";
+import { splitPath } from "./exec.ts";
+import type { AddRequest, Attachment, CheckRequest, DelRequest, GcRequest, StatusRequest } from "./types.ts";
+import { type Command, COMMANDS } from "./verbs.ts";
+
+/** A configuration has some hundred bytes; with prevResult and the list of GC some megabytes at the most. */
+const STDIN_LIMIT = 64 << 20;
+const STDIN_TIMEOUT_MS = 60_000;
+
+/** The configuration on stdin, its version known: what is needed to answer, even with an error. */
+export interface Input {
+  readonly stdin: string;
+  readonly rawConfig: JsonObject;
+  readonly cniVersion: string;
+}
+
+/** A request of any verb. COMMANDS tells which fields are there for which. */
+export type AnyRequest = AddRequest<unknown> &
+  CheckRequest<unknown> &
+  DelRequest<unknown> &
+  StatusRequest<unknown> &
+  GcRequest<unknown>;
+
+/** Code 4 for an unknown command, and for missing variables, which it names. */
+export function checkVariables(host: Host, command: string): asserts command is Command {
+  if (!Object.hasOwn(COMMANDS, command))
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      `unknown CNI_COMMAND: ${show(command)}`,
+      `Known are ${Object.keys(COMMANDS).join(", ")} and VERSION.`,
+    );
+  const missing = COMMANDS[command as Command].required.filter((name) => host.variable(name) === undefined);
+  if (missing.length > 0)
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      `required env variables [${missing.join(" ")}] missing`,
+      `CNI_COMMAND is ${command}.`,
+    );
+}
+
+/** Reads stdin to its end. Code 6 if it is no JSON object. */
+export function readInput(host: Host): Input {
+  const stdin = host.decode(host.readAll(0, STDIN_LIMIT, STDIN_TIMEOUT_MS, "stdin"));
+  const rawConfig = parseJson(stdin);
+  const cniVersion = member(rawConfig, "cniVersion") ?? "";
+  if (typeof cniVersion !== "string")
+    throw new CniError(ErrorCode.Decoding, `invalid cniVersion ${show(cniVersion)}`, 'It reads "1.1.0".');
+  return { stdin, rawConfig, cniVersion: cniVersion || DEFAULT_VERSION };
+}
+
+function parseJson(text: string): JsonObject {
+  const problem = (what: string) =>
+    new CniError(ErrorCode.Decoding, `the network configuration on stdin is ${what}`, `It reads ${show(text)}.`);
+  if (text.trim() === "") throw problem("empty");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw problem(`not JSON: ${(error as Error).message}`);
+  }
+  if (!isObject(value)) throw problem("not a JSON object");
+  return value;
+}
+
+/** Code 1 if the plugin does not speak the configuration's version, or that version has no such command. */
+export function checkVersion(plugin: Plugin, command: Command, cniVersion: string): void {
+  if (!plugin.versions.some((version) => version === cniVersion))
+    throw incompatibleVersion(cniVersion, plugin.versions);
+  const { since } = COMMANDS[command];
+  if (!isAtLeast(cniVersion, since))
+    throw new CniError(
+      ErrorCode.IncompatibleVersion,
+      `config version does not allow ${command}`,
+      `cniVersion is ${cniVersion}; ${command} came with ${since}.`,
+    );
+}
+
+/** Everything that the verb needs to know, checked. */
+export function readRequest(
+  host: Host,
+  plugin: Plugin,
+  command: Command,
+  { rawConfig, cniVersion }: Input,
+  codec: ResultCodec,
+): AnyRequest {
+  const { netns: wanted } = COMMANDS[command];
+  const ofContainer = command === "ADD" || command === "DEL" || command === "CHECK";
+  const network = parseNetworkName(member(rawConfig, "name"));
+  const attachment = ofContainer && readAttachment(host);
+  const prevResult = ofContainer ? readPrevResult(rawConfig, command, codec) : undefined;
+  const netns = plugin.sandbox === "netns" && wanted !== "none" ? readNetns(host, command) : undefined;
+  return {
+    host,
+    rawConfig,
+    cniVersion,
+    network,
+    hostNetns: new Namespace(host),
+    path: splitPath(host.variable("CNI_PATH") ?? ""),
+    ...attachment,
+    ...(prevResult && { prevResult }),
+    ...(netns && { netns }),
+    ...(command === "GC" && { validAttachments: readValidAttachments(rawConfig) }),
+    config: plugin.config.parse(rawConfig, ""),
+  } as AnyRequest;
+}
+
+function readAttachment(host: Host): Attachment & { args: ReadonlyMap<string, string> } {
+  return {
+    containerId: parseContainerId(host.variable("CNI_CONTAINERID")!),
+    ifName: parseIfName(host.variable("CNI_IFNAME")!),
+    args: parseArgs(host.variable("CNI_ARGS")),
+  };
+}
+
+/** DEL goes on without a result that cannot be read: it would not come back in a better shape. */
+function readPrevResult(rawConfig: JsonObject, command: Command, codec: ResultCodec) {
+  const previous = member(rawConfig, "prevResult");
+  if (previous === undefined) return undefined;
+  try {
+    return codec.decode(previous);
+  } catch (error) {
+    if (command === "DEL") return undefined;
+    throw error;
+  }
+}
+
+/** For DEL, a namespace that is empty, gone or none at all is no error: its interfaces are gone with it. */
+function readNetns(host: Host, command: Command) {
+  const path = host.variable("CNI_NETNS") ?? "";
+  const mayBeOwn = /^(1|true)$/i.test(host.variable("CNI_NETNS_OVERRIDE") ?? "");
+  try {
+    return openNamespace(host, path, mayBeOwn);
+  } catch (error) {
+    if (command === "DEL") return undefined;
+    throw error;
+  }
+}
+
+/** Code 7 without a list: an empty one would mean that nothing is to stay. */
+function readValidAttachments(rawConfig: JsonObject): Attachment[] {
+  const list = rawConfig["cni.dev/valid-attachments"] ?? rawConfig["cni.dev/attachments"];
+  if (!Array.isArray(list))
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      "GC without a list of valid attachments",
+      '"cni.dev/valid-attachments" must list what is to stay: [{"containerID": "…", "ifname": "…"}]. An empty list removes all.',
+    );
+  return list.map((entry: unknown) => {
+    const [containerId, ifName] = isObject(entry) ? [member(entry, "containerID"), member(entry, "ifname")] : [];
+    if (typeof containerId === "string" && typeof ifName === "string") return { containerId, ifName };
+    throw new CniError(ErrorCode.InvalidConfig, `invalid entry ${show(entry)} in cni.dev/valid-attachments`, 'It reads {"containerID": "…", "ifname": "…"}.');
+  });
+}

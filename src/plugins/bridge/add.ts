@@ -1,0 +1,38 @@
+import { ensureBridge } from "../../net/bridge.ts";
+import { awaitCarrier } from "../../net/carrier.ts";
+import { setLink, type Link } from "../../netlink/link.ts";
+import type { AddRequest, Undo } from "../../plugin/types.ts";
+import { checkArgs } from "../../spec/args.ts";
+import type { Interface, Result } from "../../spec/result.ts";
+import { hasDns } from "../dns.ts";
+import { type BridgeConfig, checkConfig, KNOWN_ARGS } from "./config.ts";
+import { addLayer3 } from "./layer3.ts";
+import { plugIn } from "./port.ts";
+
+/** Joins the container to a bridge by a veth pair; with IPAM, the bridge may be the containers' gateway. */
+export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
+  const { config, netns, hostNetns, ipam } = request;
+  checkArgs(request.args, KNOWN_ARGS);
+  checkConfig(config, ipam !== undefined);
+  const { link: bridge } = undo.keep(
+    ensureBridge(hostNetns, {
+      name: config.bridge,
+      mtu: config.mtu || undefined,
+      promiscuous: config.promiscMode,
+      vlanFiltering: config.vlan !== 0 || config.vlanTrunk !== undefined,
+    }),
+  );
+  const { outside, inside } = plugIn(request, bridge, undo);
+  const { vlanLink, ...layer3 } = ipam ? addLayer3(request, { bridge, inside }, undo) : {};
+  if (!ipam && !config.disableContainerInterface) netns.route.execute([setLink(inside, { up: true })]);
+  const port = config.disableContainerInterface ? outside : awaitCarrier(hostNetns, outside);
+  return {
+    interfaces: [described(bridge), described(port), { ...described(inside), sandbox: netns.path }, ...(vlanLink ? [described(vlanLink)] : [])],
+    ...layer3,
+    ...(hasDns(config.dns) && { dns: config.dns }),
+  };
+}
+
+function described({ name, mac }: Link): Interface {
+  return { name, mac: `${mac}` };
+}

@@ -1,0 +1,51 @@
+import { setBridgePort } from "../../netlink/bridge-port.ts";
+import { addBridgeVlans, removeBridgeVlans } from "../../netlink/bridge-vlan.ts";
+import type { Link } from "../../netlink/link.ts";
+import { readBridge } from "../../netlink/links/bridge.ts";
+import type { Request } from "../../netlink/message.ts";
+import { protectFromSpoofing } from "../../net/macspoof.ts";
+import { markOwner } from "../../net/owned.ts";
+import { createVeth, type VethPair } from "../../net/veth.ts";
+import type { AddRequest, Undo } from "../../plugin/types.ts";
+import { type BridgeConfig, spoofCheckId, trunkOf, wishedMac } from "./config.ts";
+
+/** The VLAN of untagged frames on a trunk for which no `vlan` is given. */
+const NATIVE_VLAN = 1;
+
+/** The veth pair, its outer end a port of the bridge with the configuration's options. */
+export function plugIn(request: AddRequest<BridgeConfig>, bridge: Link, undo: Undo): VethPair {
+  const { config, hostNetns, netns, ifName, args } = request;
+  const pair = undo.keep(
+    createVeth({
+      inside: { netns, name: ifName, mac: wishedMac(config, args) },
+      outside: { netns: hostNetns, master: bridge.index },
+      mtu: config.mtu || undefined,
+    }),
+  );
+  hostNetns.route.execute([...markOwner(pair.outside, request), ...portOptions(config, bridge, pair.outside)]);
+  if (config.macspoofchk) undo.keep(protectFromSpoofing(hostNetns, { id: spoofCheckId(request), port: pair.outside.name, mac: pair.inside.mac! }));
+  return pair;
+}
+
+/** What a port needs besides being one; nothing for most. */
+function portOptions(config: BridgeConfig, bridge: Link, port: Link): Request[] {
+  const { hairpinMode: hairpin, portIsolation: isolated } = config;
+  return [
+    ...(hairpin || isolated ? [setBridgePort(port, { hairpin, isolated })] : []),
+    ...vlanOptions(config, bridge, port),
+  ];
+}
+
+function vlanOptions(config: BridgeConfig, bridge: Link, port: Link): Request[] {
+  const trunk = trunkOf(config);
+  if (config.vlan === 0 && trunk.length === 0) return [];
+  const native = config.vlan || NATIVE_VLAN;
+  const standard = readBridge(bridge)?.vlanDefaultPvid || 0;
+  const removed = config.preserveDefaultVlan || standard === 0 ? [] : [{ first: standard, last: standard }];
+  return [
+    ...(removed.length > 0 ? [removeBridgeVlans(port, removed)] : []),
+    ...(trunk.length > 0 ? [addBridgeVlans(port, trunk)] : []),
+    // Last, so that it stays untagged where the trunk has it too.
+    addBridgeVlans(port, [{ first: native, last: native, pvid: true, untagged: true }]),
+  ];
+}

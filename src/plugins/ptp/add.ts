@@ -1,0 +1,73 @@
+import { hostCidr } from "../../address/cidr.ts";
+import { configureInterface } from "../../net/configure.ts";
+import { masquerade } from "../../net/masquerade.ts";
+import { markOwner } from "../../net/owned.ts";
+import { enableForwarding } from "../../net/sysctl.ts";
+import { createVeth } from "../../net/veth.ts";
+import { addAddress, IFA_F_NODAD } from "../../netlink/address.ts";
+import type { LinkRef } from "../../netlink/link.ts";
+import type { Request } from "../../netlink/message.ts";
+import { addRoute, RT_SCOPE_LINK, type Route as KernelRoute } from "../../netlink/route.ts";
+import type { AddRequest, Undo } from "../../plugin/types.ts";
+import { checkArgs } from "../../spec/args.ts";
+import { CniError, ErrorCode } from "../../spec/errors.ts";
+import type { IpConfig, Result } from "../../spec/result.ts";
+import { hasDns } from "../dns.ts";
+import { leaseFrom } from "../lease.ts";
+import type { PtpConfig } from "./config.ts";
+
+/** The container's end in the result's `interfaces`: behind the host's. */
+const INSIDE = 1;
+
+/** An address whose gateway is known: the host's end has it. */
+interface Leased extends IpConfig {
+  readonly gateway: NonNullable<IpConfig["gateway"]>;
+}
+
+/** Joins container and host by a veth pair of their own; the host's end is the gateway. */
+export function add(request: AddRequest<PtpConfig>, undo: Undo): Result {
+  const { config, netns, hostNetns, ifName } = request;
+  checkArgs(request.args, ["IP", "GATEWAY", "MAC"]);
+  const leased = leaseFrom(request, undo);
+  const ips = leased.ips.map((ip) => ({ ...withGateway(ip), interface: INSIDE }));
+  const mtu = config.mtu || undefined;
+  const { inside, outside } = undo.keep(createVeth({ inside: { netns, name: ifName }, outside: { netns: hostNetns }, mtu }));
+  hostNetns.route.execute([...markOwner(outside, request), ...ips.flatMap((ip) => hostSide(outside, ip))]);
+  // No subnet route: neighbours too are reached through the host.
+  configureInterface(netns, inside, { ips, routes: leased.routes ?? [], linkRoutes: ips.flatMap(throughGateway), noSubnetRoutes: true });
+  enableForwarding(
+    hostNetns,
+    ips.map(({ address }) => address.family),
+  );
+  if (config.ipMasq) undo.keep(masquerade({ ...request, netns: hostNetns, addresses: ips.map(({ address }) => address), backend: config.ipMasqBackend }));
+  return {
+    interfaces: [
+      { name: outside.name, mac: `${outside.mac}` },
+      { name: inside.name, mac: `${inside.mac}`, sandbox: netns.path },
+    ],
+    ips,
+    ...(leased.routes && { routes: leased.routes }),
+    ...(hasDns(config.dns) ? { dns: config.dns } : leased.dns && { dns: leased.dns }),
+  };
+}
+
+function withGateway(ip: IpConfig): Leased {
+  if (ip.gateway !== undefined) return { ...ip, gateway: ip.gateway };
+  throw new CniError(ErrorCode.InvalidConfig, `IPAM gave no gateway for ${ip.address}`, "ptp gives it to the host's end: name one in the ipam section.");
+}
+
+/** The host's end has the gateway's address, and a route leads to the container's. */
+function hostSide(outside: LinkRef, { address, gateway }: Leased): Request[] {
+  return [
+    addAddress(outside, { cidr: hostCidr(gateway), flags: gateway.family === 6 ? IFA_F_NODAD : 0 }),
+    addRoute(outside, { dst: address.host, scope: RT_SCOPE_LINK }),
+  ];
+}
+
+/** The gateway is on the link; the rest of the subnet is behind it. */
+function throughGateway({ address, gateway }: Leased): KernelRoute[] {
+  return [
+    { dst: hostCidr(gateway), scope: RT_SCOPE_LINK, source: address.ip },
+    { dst: address.network, gateway, source: address.ip },
+  ];
+}

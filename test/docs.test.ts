@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+
+const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+
+test("the tests that docs/specification.md names exist", () => {
+  const named = [...read("docs/specification.md").matchAll(/`([\w./-]+\.test\.ts)` "(.*?)"(?=<br>| \|)/g)];
+  assert.ok(named.length > 80);
+  for (const [, file, title] of named) {
+    assert.ok(existsSync(new URL(`../${file}`, import.meta.url)), file);
+    assert.ok(read(file!).includes(`test("${title}"`), `${file}: "${title}"`);
+  }
+});
+
+test("docs/specification.md has all 48 items, in order", () => {
+  const numbers = [...read("docs/specification.md").matchAll(/^\| (\d+) \|/gm)].map(([, number]) =>
+    Number(number),
+  );
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: 48 }, (_, index) => index + 1),
+  );
+});
