@@ -1,7 +1,7 @@
 import { callPlugin, configure } from "./cni.ts";
 import { type Figure, figureOf, type Promises, type Side } from "./figure.ts";
 import { floorOf } from "./floor.ts";
-import { alternate, type Contestant, extend, type Samples } from "./harness.ts";
+import { alternate, type Contestant, extend, rehearse, type Samples } from "./harness.ts";
 import { makeNamespaces, type World } from "./world.ts";
 
 /** Containers that stay attached throughout, and those that come and go: 20 on average. */
@@ -25,7 +25,7 @@ export interface AttachmentQuestion {
   readonly del: Promises;
 }
 
-export function pluginAttacher(
+function pluginAttacher(
   world: World,
   name: "ours" | "reference",
   type: string,
@@ -53,23 +53,14 @@ export function pluginAttacher(
 /** ADD and DEL of one kind of network, by all sides. */
 export function measureAttachments(world: World, question: AttachmentQuestion): Figure[] {
   const { type, ipMasq, firstSubnet } = question;
-  const missing: Partial<Record<Side, string>> = {};
   const attachers = [
     pluginAttacher(world, "ours", type, firstSubnet, { ipMasq }),
     pluginAttacher(world, "reference", type, firstSubnet + 1, { ipMasq }),
     floorOf(world, type, firstSubnet + 2, ipMasq),
   ];
-  const sites = attachers.flatMap((attacher) => {
-    const namespaces = makeNamespaces(world.host, `${attacher.name}-${firstSubnet}`, RESIDENTS + GUESTS);
-    const site = new Site(attacher, namespaces);
-    try {
-      site.settle();
-      return [site];
-    } catch (error) {
-      missing[attacher.name] = (error as Error).message;
-      return [];
-    }
-  });
+  const { able: sites, missing } = rehearse(
+    attachers.map((attacher) => new Site(world, attacher, firstSubnet)),
+  );
   const adds: Samples<Side> = new Map();
   const dels: Samples<Side> = new Map();
   for (let left = world.runs; left > 0; left -= GUESTS) {
@@ -99,35 +90,39 @@ export function measureAttachments(world: World, question: AttachmentQuestion): 
 }
 
 /** An attacher with the namespaces of its containers. */
-class Site {
+class Site implements Contestant<Side> {
+  readonly name: Side;
   readonly #attacher: Attacher;
   readonly #namespaces: readonly string[];
 
-  constructor(attacher: Attacher, namespaces: readonly string[]) {
+  constructor(world: World, attacher: Attacher, number: number) {
+    this.name = attacher.name;
     this.#attacher = attacher;
-    this.#namespaces = namespaces;
+    this.#namespaces = makeNamespaces(world.host, `${attacher.name}-${number}`, RESIDENTS + GUESTS);
   }
 
-  /** Attaches the residents. The first one also pays for the bridge, off the clock. */
-  settle(): void {
-    for (let index = 0; index < RESIDENTS; index++) this.#attacher.attach(index, this.#namespaces[index]!);
+  /** Attaches the residents. */
+  step(): void {
+    for (let index = 0; index < RESIDENTS; index++) this.#attach(index);
   }
 
   leave(): void {
-    for (let index = 0; index < RESIDENTS; index++) this.#attacher.detach(index, this.#namespaces[index]!);
+    for (let index = 0; index < RESIDENTS; index++) this.#detach(index);
   }
 
   attaching(): Contestant<Side> {
-    return {
-      name: this.#attacher.name,
-      step: (index) => this.#attacher.attach(index, this.#namespaces[index]!),
-    };
+    return { name: this.name, step: (index) => this.#attach(index) };
   }
 
   detaching(): Contestant<Side> {
-    return {
-      name: this.#attacher.name,
-      step: (index) => this.#attacher.detach(index, this.#namespaces[index]!),
-    };
+    return { name: this.name, step: (index) => this.#detach(index) };
+  }
+
+  #attach(index: number): void {
+    this.#attacher.attach(index, this.#namespaces[index]!);
+  }
+
+  #detach(index: number): void {
+    this.#attacher.detach(index, this.#namespaces[index]!);
   }
 }

@@ -15,7 +15,7 @@ export interface PluginCall {
   readonly wrapper?: string;
 }
 
-/** Calls a plugin once and gives what it wrote on stderr. Throws with its output unless it succeeds. */
+/** Calls a plugin once and gives what it wrote on stderr. Throws with its output unless it succeeds and answers. */
 export function callPlugin(call: PluginCall): string {
   const { host, path, plugin, command, containerId, netns, stdin, wrapper } = call;
   const program = `${path}/${plugin}`;

@@ -1,4 +1,4 @@
-import type { Samples } from "./harness.ts";
+import type { Missing, Samples } from "./harness.ts";
 import { ratioByPairs, type Summary, summarize } from "./statistics.ts";
 
 /** Who was measured: plumb, the plugins it is compared with, and the same kernel operations from bare C. */
@@ -20,8 +20,7 @@ export interface Figure {
   readonly timesFaster?: number;
   readonly overFloor?: number;
   readonly targets: readonly Target[];
-  /** Why a side was not measured. */
-  readonly missing: Partial<Record<Side, string>>;
+  readonly missing: Missing;
 }
 
 export interface Promises {
@@ -36,7 +35,7 @@ export function figureOf(
   unit: "ms" | "MB",
   samples: Samples<Side>,
   promises: Promises = {},
-  missing: Partial<Record<Side, string>> = {},
+  missing: Missing = {},
 ): Figure {
   const sides: Partial<Record<Side, Summary>> = {};
   for (const [side, values] of samples) sides[side] = summarize(values);

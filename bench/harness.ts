@@ -11,6 +11,9 @@ export interface Contestant<Name extends string> {
 /** Samples by name: the i-th of each was taken in the i-th round. */
 export type Samples<Name extends string> = Map<Name, number[]>;
 
+/** Why somebody was not measured, by name. */
+export type Missing = Readonly<Record<string, string>>;
+
 /** Milliseconds that `work` takes. */
 export function timed(host: Host, work: () => void): number {
   const start = host.clock(CLOCK_MONOTONIC);
@@ -37,6 +40,27 @@ export function alternate<Name extends string>(
     forward = !forward;
   }
   return samples;
+}
+
+/**
+ * Lets each do a step once, off the clock: what is read from disk is in memory then, and what only the first of a
+ * network pays for is paid. Who fails takes no part; the reason is told.
+ */
+export function rehearse<C extends Contestant<string>>(
+  contestants: readonly C[],
+): { able: C[]; missing: Missing } {
+  const missing: Record<string, string> = {};
+  const able = contestants.filter((contestant) => {
+    try {
+      contestant.step(0);
+      contestant.after?.(0);
+      return true;
+    } catch (error) {
+      missing[contestant.name] = (error as Error).message;
+      return false;
+    }
+  });
+  return { able, missing };
 }
 
 /** Adds the samples of `more` to those of `samples`. */

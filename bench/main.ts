@@ -21,7 +21,7 @@ const QUESTIONS: Record<string, (world: World) => Figure[]> = {
 
 const HELP = `Usage: npm run bench [-- OPTION...]
 
-  --runs N     samples a figure (default 60)
+  --runs N     samples a figure (default 40)
   --only NAME  one question: ${Object.keys(QUESTIONS).join(", ")}; may be repeated
   --json       for machines
 
@@ -30,7 +30,13 @@ PLUMB names another executable than dist/plumb, REFERENCE another folder than /u
 
 /** Gives the exit code: 0, also when a target is missed; 2 for wrong usage. */
 export async function main(args: string[]): Promise<number> {
-  const options = readOptions(args);
+  let options: ReturnType<typeof readOptions>;
+  try {
+    options = readOptions(args);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
+  }
   if (options.help) {
     process.stdout.write(HELP);
     return 0;
@@ -50,7 +56,7 @@ function readOptions(args: string[]) {
   const { values } = parseArgs({
     args,
     options: {
-      runs: { type: "string", default: "60" },
+      runs: { type: "string", default: "40" },
       only: { type: "string", multiple: true },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
@@ -59,7 +65,6 @@ function readOptions(args: string[]) {
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: not a number of samples`);
   const names = values.only ?? Object.keys(QUESTIONS);
-  for (const name of names)
-    if (!(name in QUESTIONS)) throw new Error(`--only ${name}: no such question\n\n${HELP}`);
+  for (const name of names) if (!(name in QUESTIONS)) throw new Error(`--only ${name}: no such question`);
   return { ...values, runs, names };
 }

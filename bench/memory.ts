@@ -1,27 +1,31 @@
 import { callPlugin, configure } from "./cni.ts";
 import { type Figure, figureOf, type Side } from "./figure.ts";
-import type { Samples } from "./harness.ts";
+import { type Missing, rehearse, type Samples } from "./harness.ts";
 import { askVersion } from "./version.ts";
 import { makeNamespaces, type World } from "./world.ts";
 
 /** How much memory does a plugin hold at its peak? Of a plugin that runs others, the largest process counts. */
 export function memory(world: World): Figure[] {
-  const [version, add]: [Samples<Side>, Samples<Side>] = [new Map(), new Map()];
-  for (const side of ["ours", "reference"] as const) {
-    const attach = attacher(world, side, side === "ours" ? 130 : 131);
-    const rounds = Array.from({ length: world.runs }, (_, index) => index);
-    version.set(
-      side,
-      rounds.map(() => peak(askVersion(world, side, world.launcher))),
-    );
-    add.set(
-      side,
-      rounds.map(() => peak(attach())),
-    );
-  }
+  const version = (name: "ours" | "reference") => () => askVersion(world, name, world.launcher);
+  const [versions, withoutVersion] = peaks(world, version("ours"), version("reference"));
+  const [adds, withoutAdd] = peaks(world, attacher(world, "ours", 130), attacher(world, "reference", 131));
   return [
-    figureOf("memory of VERSION", "MB", version, { atMost: 2 }),
-    figureOf("memory of bridge ADD", "MB", add, { atMost: 3 }),
+    figureOf("memory of VERSION", "MB", versions, { atMost: 2 }, withoutVersion),
+    figureOf("memory of bridge ADD", "MB", adds, { atMost: 3 }, withoutAdd),
+  ];
+}
+
+/** Peaks in megabytes. Both functions give what the launcher (launcher.c) wrote: the peak in KB in its last line. */
+function peaks(world: World, ours: () => string, reference: () => string): [Samples<Side>, Missing] {
+  const sides = [
+    { name: "ours" as const, step: ours },
+    { name: "reference" as const, step: reference },
+  ];
+  const { able, missing } = rehearse(sides);
+  const peak = (step: () => string) => Number(step().trimEnd().split("\n").at(-1)) / 1024;
+  return [
+    new Map(able.map(({ name, step }) => [name, Array.from({ length: world.runs }, () => peak(step))])),
+    missing,
   ];
 }
 
@@ -36,9 +40,4 @@ function attacher(world: World, side: "ours" | "reference", number: number): () 
     callPlugin({ ...call, command: "DEL" });
     return stderr;
   };
-}
-
-/** Megabytes, from the last line that the launcher (launcher.c) wrote. */
-function peak(stderr: string): number {
-  return Number(stderr.trimEnd().split("\n").at(-1)) / 1024;
 }

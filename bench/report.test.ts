@@ -50,7 +50,7 @@ test("the table has a line a figure and names what is missing", () => {
         "3.00×",
         "1.00 ms (1.00–1.00)",
         "3.00×",
-        "≥2.5× the reference: met",
+        "≥2.5× the reference: met (3.00)",
       ],
       ["DEL", "10.0 ms", "12.0 ms", "1.20×", "-", "≥1.3× the reference: MISSED (1.20)"],
       ["memory", "2.50 MB", "-", "-", "≤2 MB: MISSED (2.50)"],

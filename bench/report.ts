@@ -58,7 +58,7 @@ function measured({ median, min, max, count }: Summary, unit: string): string {
 }
 
 function verdict({ promise, value, met }: Target): string {
-  return met ? `${promise}: met` : `${promise}: MISSED (${number(value)})`;
+  return `${promise}: ${met ? "met" : "MISSED"} (${number(value)})`;
 }
 
 function times(ratio: number | undefined): string {

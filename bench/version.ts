@@ -1,7 +1,7 @@
 import { callPlugin } from "./cni.ts";
 import { type Figure, figureOf, type Side } from "./figure.ts";
 import { runFloor } from "./floor.ts";
-import { alternate, type Contestant } from "./harness.ts";
+import { alternate, type Contestant, rehearse } from "./harness.ts";
 import type { World } from "./world.ts";
 
 /** What does it cost to start a plugin at all? The floor is a C program that only ends. */
@@ -11,14 +11,13 @@ export function version(world: World): Figure[] {
     name,
     step: () => askVersion(world, name),
   });
-  const contestants = [
+  const { able, missing } = rehearse([
     contestant("ours"),
     contestant("reference"),
     { name: "floor" as const, step: () => runFloor(world, ["none"]) },
-  ];
-  for (const { step } of contestants) step(0);
+  ]);
   const rounds = Array.from({ length: runs }, (_, index) => index);
-  return [figureOf("VERSION", "ms", alternate(host, contestants, rounds), { faster: 1.6 })];
+  return [figureOf("VERSION", "ms", alternate(host, able, rounds), { faster: 1.6 }, missing)];
 }
 
 /** Asks the bridge plugin for its versions; gives what it wrote on stderr. */

@@ -1,129 +1,164 @@
-// Memory for the engine. A plugin call makes some thousand small objects and ends: they are cut from large chunks,
-// and freed ones wait in a list of their size. A daemon uses the same memory again and again.
+// The memory of the process. A plugin call asks for some hundred blocks and ends: they are cut from chunks, and
+// freed ones wait in a list of their size for the next who wants it. A daemon uses the same memory again and again.
 //
 // The first chunk is a section of the executable, the image. While the executable is built, it is run once: it
-// starts the engine, loads all modules, and its memory is written back into that section. Every later run finds the
+// starts the engine, loads the modules, and its memory is written back into that section. Every later run finds the
 // engine started, at the same addresses, and the kernel reads only the pages that the call touches.
 #include "arena.h"
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
-enum { STEP = 16, SMALL = 1024, CHUNK = 256 << 10, HEADER = 8 };
+enum {
+  UNIT = 16,
+  HEADER = 8,
+  SMALL_UNITS = 64,               // up to here a list for each number of units
+  LARGE = 16 << 10,               // from here blocks are mapped one by one
+  CLASSES = SMALL_UNITS + 4 * 5,  // between, four to each doubling
+  CHUNK = 64 << 10,
+};
 
-// Before each block stands its size. The smallest payload holds the link of the list of free blocks.
+// Before each block stands the size of its payload, whose lowest bit says that it is mapped alone.
 typedef struct Block {
   size_t size;
-  struct Block *next;
+  struct Block *next; // the payload's beginning, while it is free
 } Block;
 
 typedef struct {
   void *root;
   bool writing;
+  bool locked;
   uint8_t *next, *end; // what is left of the chunk
-  Block *free_blocks[SMALL / STEP + 1];
-  Block *free_large; // of the image, while it is written
+  Block *free_blocks[CLASSES];
 } State;
 
-// The section: this state, then memory. Its size is decided by the build (image.S).
+// The section: this state, then memory. Its size is decided by the build.
 extern uint8_t image[], image_end[];
 #define state (*(State *)image)
 
-static bool in_image(const void *p) { return (uint8_t *)p >= image && (uint8_t *)p < image_end; }
-
 static Block *block_of(const void *p) { return (Block *)((uint8_t *)p - HEADER); }
+static size_t size_of(const Block *b) { return b->size & ~(size_t)1; }
 
-// Payloads are STEP * n - HEADER bytes, so that with the header blocks stay aligned.
-static size_t rounded(size_t size) { return (size + HEADER + STEP - 1) / STEP * STEP - HEADER; }
+// The list for blocks of this many units, which are rounded up to its size.
+static int class_of(size_t *units) {
+  if (*units <= SMALL_UNITS) return *units - 1;
+  int shift = 61 - __builtin_clzl(*units - 1); // so that three bits are left
+  *units = ((*units - 1) >> shift << shift) + (1UL << shift);
+  return SMALL_UNITS + (shift - 4) * 4 + ((*units - 1) >> shift) - 4;
+}
 
-static void *cut(size_t size) {
-  size_t whole = size + HEADER;
+// The sizes of large blocks are rounded to pages.
+static void *map_block(size_t size) {
+  size_t whole = (size + UNIT + 4095) & ~(size_t)4095;
+  uint8_t *p = mmap(NULL, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) return NULL;
+  block_of(p + UNIT)->size = (whole - UNIT) | 1;
+  return p + UNIT;
+}
+
+static void *cut(size_t whole) {
   if ((size_t)(state.end - state.next) < whole) {
-    if (state.writing) fputs("the image is too small\n", stderr), exit(1);
-    // Populated at once: a page fault for each page would cost more than the call's own work.
+    if (state.writing) fputs("the image is too small\n", stderr), _Exit(1);
+    // Populated at once: a page fault for each page costs more.
     uint8_t *fresh = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (fresh == MAP_FAILED) return NULL;
-    state.next = fresh + HEADER, state.end = fresh + CHUNK; // payloads at multiples of 16
+    state.next = fresh + HEADER, state.end = fresh + CHUNK; // payloads at multiples of UNIT
   }
   Block *b = (Block *)state.next;
   state.next += whole;
-  b->size = size;
+  b->size = whole - HEADER;
   return (uint8_t *)b + HEADER;
 }
 
-// The first free block that is large enough, and not half as large again.
-static void *take_large(size_t size) {
-  for (Block **list = &state.free_large, *b; (b = *list); list = &b->next) {
-    if (b->size < size || b->size > size + size / 2) continue;
-    *list = b->next;
-    return (uint8_t *)b + HEADER;
-  }
-  return cut(size);
+// There may be a second thread, for a moment.
+static void lock(void) { while (__atomic_test_and_set(&state.locked, __ATOMIC_ACQUIRE)) ; }
+static void unlock(void) { __atomic_clear(&state.locked, __ATOMIC_RELEASE); }
+
+// `fresh` tells that the block is zero.
+static void *take(size_t size, bool *fresh) {
+  *fresh = true;
+  if (size > PTRDIFF_MAX - 8192) return errno = ENOMEM, NULL;
+  if (size >= LARGE && !state.writing) return map_block(size);
+  size_t units = (size + HEADER + UNIT - 1) / UNIT;
+  if (units < 2) units = 2; // room for the link
+  lock();
+  int class = size < LARGE ? class_of(&units) : CLASSES;
+  Block *b = class < CLASSES ? state.free_blocks[class] : NULL;
+  if (b) state.free_blocks[class] = b->next, *fresh = false;
+  void *p = b ? (uint8_t *)b + HEADER : cut(units * UNIT);
+  unlock();
+  return p;
 }
 
-static void *take(void *opaque, size_t size) {
+static void *plain(void *opaque, size_t size) {
   (void)opaque;
-  size = rounded(size);
-  if (size > SMALL && !state.writing) {
-    uint8_t *p = malloc(size + STEP);
-    if (!p) return NULL;
-    block_of(p + STEP)->size = size;
-    return p + STEP;
-  }
-  if (size > SMALL) return take_large(size);
-  Block **list = &state.free_blocks[size / STEP], *b = *list;
-  if (!b) return cut(size);
-  *list = b->next;
-  return (uint8_t *)b + HEADER;
+  bool fresh;
+  return take(size, &fresh);
+}
+
+static void *zeroed(void *opaque, size_t count, size_t size) {
+  (void)opaque;
+  bool fresh;
+  if (size && count > PTRDIFF_MAX / size) return errno = ENOMEM, NULL;
+  void *p = take(count * size, &fresh);
+  return p && !fresh ? memset(p, 0, count * size) : p;
 }
 
 static void release(void *opaque, void *p) {
   (void)opaque;
   if (!p) return;
   Block *b = block_of(p);
-  if (b->size > SMALL && !in_image(p)) {
-    free((uint8_t *)p - STEP);
+  if (b->size & 1) {
+    munmap((uint8_t *)p - UNIT, size_of(b) + UNIT);
     return;
   }
-  Block **list = b->size > SMALL ? &state.free_large : &state.free_blocks[b->size / STEP];
+  size_t units = (b->size + HEADER) / UNIT;
+  if (b->size >= LARGE) return; // of the image, which has a handful
+  lock();
+  Block **list = &state.free_blocks[class_of(&units)];
   b->next = *list;
   *list = b;
+  unlock();
 }
 
-static void *take_zeroed(void *opaque, size_t count, size_t size) {
-  if (size && count > SIZE_MAX / 2 / size) return NULL;
-  void *p = take(opaque, count * size);
-  return p ? memset(p, 0, count * size) : NULL;
+static void *resized(void *opaque, void *p, size_t size) {
+  (void)opaque;
+  if (!p) return plain(NULL, size);
+  size_t have = size_of(block_of(p));
+  if (size <= have && (size >= have / 2 || have <= 256)) return p;
+  void *moved = plain(NULL, size);
+  if (!moved) return NULL;
+  memcpy(moved, p, have < size ? have : size);
+  release(NULL, p);
+  return moved;
 }
 
-static void *resize(void *opaque, void *p, size_t size) {
-  if (!p) return take(opaque, size);
-  Block *b = block_of(p);
-  if (rounded(size) <= b->size && b->size <= SMALL) return p;
-  if (b->size > SMALL && size > SMALL && !in_image(p)) {
-    size = rounded(size);
-    uint8_t *moved = realloc((uint8_t *)p - STEP, size + STEP);
-    if (!moved) return NULL;
-    block_of(moved + STEP)->size = size;
-    return moved + STEP;
-  }
-  void *fresh = take(opaque, size);
-  if (!fresh) return NULL;
-  memcpy(fresh, p, b->size < size ? b->size : size);
-  release(opaque, p);
-  return fresh;
-}
+static size_t usable(const void *p) { return p ? size_of(block_of(p)) : 0; }
 
-static size_t usable(const void *p) { return p ? block_of(p)->size : 0; }
-
-const JSMallocFunctions arena = {take_zeroed, take, release, resize, usable};
+#ifdef __SANITIZE_ADDRESS__
+// The sanitizers watch their own memory.
+static void *own_malloc(void *opaque, size_t size) { (void)opaque; return malloc(size); }
+static void *own_calloc(void *opaque, size_t count, size_t size) { (void)opaque; return calloc(count, size); }
+static void own_free(void *opaque, void *p) { (void)opaque; free(p); }
+static void *own_realloc(void *opaque, void *p, size_t size) { (void)opaque; return realloc(p, size); }
+const JSMallocFunctions arena = {own_calloc, own_malloc, own_free, own_realloc, NULL};
+void arena_unused(void) { (void)plain, (void)zeroed, (void)resized, (void)usable; }
+#else
+const JSMallocFunctions arena = {zeroed, plain, release, resized, usable};
+void *malloc(size_t size) { return plain(NULL, size); }
+void *calloc(size_t count, size_t size) { return zeroed(NULL, count, size); }
+void free(void *p) { release(NULL, p); }
+void *realloc(void *p, size_t size) { return resized(NULL, p, size); }
+void *aligned_alloc(size_t alignment, size_t size) { return alignment <= UNIT ? plain(NULL, size) : (errno = ENOMEM, NULL); }
+#endif
 
 void *image_root(void) { return state.root; }
 
 bool image_begin(void) {
-  uint8_t *memory = image + (sizeof(State) + STEP - 1) / STEP * STEP + HEADER;
+  uint8_t *memory = image + (sizeof(State) + UNIT - 1) / UNIT * UNIT + HEADER;
   if (state.root || memory >= image_end) return false;
   state.writing = true;
   state.next = memory, state.end = image_end;

@@ -1,4 +1,4 @@
-// Memory for the engine, and its image: the engine's memory as it was when the executable was built.
+// The memory of the process, and its image: what the engine's memory was when the executable was built.
 #pragma once
 #include <quickjs.h>
 #include <stdbool.h>

@@ -24,7 +24,7 @@ static JSModuleDef *unbound(JSContext *ctx, const char *name, void *opaque) {
 }
 
 int main(int argc, char **argv) {
-  FILE *out = argc > 3 ? fopen(argv[1], "wb") : NULL;
+  FILE *out = argc > 2 ? fopen(argv[1], "wb") : NULL;
   if (!out) return fprintf(stderr, "usage: compile OUT ROOT MODULE...\n"), 2;
   JSRuntime *rt = JS_NewRuntime();
   JSContext *ctx = JS_NewContext(rt);

@@ -25,7 +25,7 @@ test("an unexpected failure comes with its stack", () => {
   const text = errorText(new TypeError("x is undefined"));
   assert.match(
     text,
-    /^plumb: x is undefined\n {2}This is a fault of plumb itself.*\n[^]*report\.test\.ts[^]*\(code 999\)\n$/,
+    /^plumb: x is undefined\n {2}This is a fault of plumb itself.*\n[\s\S]*report\.test\.ts[\s\S]*\(code 999\)\n$/,
   );
 });
 

@@ -231,8 +231,11 @@ export class Host {
 
   /** The value of an environment variable, undefined if it is not set (set but empty gives ""). */
   variable(name: string): string | undefined {
-    this.#environment ??= environmentOf(words(this.sys.environ()));
-    return this.#environment.get(name);
+    this.#environment ??= `\0${this.sys.environ()}`;
+    const at = this.#environment.indexOf(`\0${name}=`);
+    if (at < 0) return undefined;
+    const start = at + name.length + 2;
+    return this.#environment.slice(start, this.#environment.indexOf("\0", start));
   }
 
   /** The environment as `NAME=value` entries. */
@@ -281,7 +284,8 @@ export class Host {
     return this.sys.exit(code);
   }
 
-  #environment: Map<string, string> | undefined;
+  /** Each entry between NULs. */
+  #environment: string | undefined;
 }
 
 /** Passes a result through; throws SysError for a negative errno. */
@@ -306,15 +310,6 @@ export function vector(strings: readonly string[]): string {
 
 function words(text: string): string[] {
   return text === "" ? [] : text.slice(0, -1).split("\0");
-}
-
-function environmentOf(entries: readonly string[]): Map<string, string> {
-  const map = new Map<string, string>();
-  for (const entry of entries) {
-    const equals = entry.indexOf("=");
-    if (equals > 0) map.set(entry.slice(0, equals), entry.slice(equals + 1));
-  }
-  return map;
 }
 
 function unpackStatus(packed: Uint8Array): FileStatus {

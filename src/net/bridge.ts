@@ -4,7 +4,16 @@ import { errno } from "../host/errno.ts";
 import type { Host } from "../host/host.ts";
 import { type Address, addAddress, IFA_F_NODAD, listAddresses, removeAddress } from "../netlink/address.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
-import { createLink, deleteLink, getLink, IFF_PROMISC, IFF_UP, type Link, listLinks, setLink } from "../netlink/link.ts";
+import {
+  createLink,
+  deleteLink,
+  getLink,
+  IFF_PROMISC,
+  IFF_UP,
+  type Link,
+  listLinks,
+  setLink,
+} from "../netlink/link.ts";
 import { bridge, readBridge } from "../netlink/links/bridge.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { withBroadcast } from "./configure.ts";
@@ -32,7 +41,11 @@ export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge 
   const made = existing === undefined && create(netns, wish);
   const link = existing ?? requireLink(netns, wish.name);
   if (link.kind !== "bridge")
-    throw new CniError(ErrorCode.InvalidConfig, `"${wish.name}" already exists but is not a bridge`, `It is ${link.kind || "a network card"}: choose another "bridge".`);
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `"${wish.name}" already exists but is not a bridge`,
+      `It is ${link.kind || "a network card"}: choose another "bridge".`,
+    );
   adjust(netns, link, wish);
   return { link, remove: () => made && removeIfUnused(netns, link) };
 }
@@ -55,7 +68,8 @@ function create(netns: Namespace, { name, mtu, vlanFiltering }: BridgeWish): boo
 function adjust({ route }: Namespace, link: Link, { promiscuous, vlanFiltering }: BridgeWish): void {
   const up = (link.flags & IFF_UP) === 0 || undefined;
   const promisc = (promiscuous && (link.flags & IFF_PROMISC) === 0) || undefined;
-  const kind = vlanFiltering && readBridge(link)?.vlanFiltering === false ? bridge({ vlanFiltering: true }) : undefined;
+  const kind =
+    vlanFiltering && readBridge(link)?.vlanFiltering === false ? bridge({ vlanFiltering: true }) : undefined;
   if (up || promisc || kind) route.execute([setLink(link, { up, promiscuous: promisc, kind })]);
 }
 
@@ -76,30 +90,46 @@ function randomMac(host: Host): MacAddress {
  */
 export function ensureGateway(netns: Namespace, link: Link, gateway: Cidr, force: boolean): () => void {
   const { route } = netns;
-  const addresses = route.dump(listAddresses({ link: link.index, family: gateway.family })).map(({ cidr }) => cidr);
-  if (addresses.some((address) => address.equals(gateway))) return () => {};
-  const inTheWay = addresses.filter((address) => gateway.family === 4 || overlap(address, gateway));
-  if (inTheWay.length > 0 && !force)
-    throw new CniError(
-      ErrorCode.InvalidConfig,
-      `"${link.name}" already has an IP address different from ${gateway}`,
-      `It has ${inTheWay.join(", ")}. Set "forceAddress" to replace it, or correct "gateway".`,
-    );
   const address = { ...withBroadcast(gateway), flags: gateway.family === 6 ? IFA_F_NODAD : 0 };
-  route.execute(inTheWay.map((cidr) => removeAddress(link, { cidr })));
-  return addGateway(netns, link, address);
+  const remove = () => route.execute([removeAddress(link, address)]);
+  // Nearly always it is there, and to try is cheaper than to list. IPv6 says so for another prefix length too.
+  const added = gateway.family === 4 && tryAddress(netns, link, address);
+  if (gateway.family === 4 && !added) return () => {};
+  const present = route
+    .dump(listAddresses({ link: link.index, family: gateway.family }))
+    .map(({ cidr }) => cidr);
+  if (!added && present.some((cidr) => cidr.equals(gateway))) return () => {};
+  const others = present.filter((cidr) => !cidr.equals(gateway));
+  const inTheWay = others.filter((cidr) => gateway.family === 4 || overlap(cidr, gateway));
+  if (inTheWay.length > 0) {
+    // Ours first: as a secondary address it would go with the one that it replaces.
+    if (added) remove();
+    if (!force) throw conflict(link, gateway, inTheWay);
+    route.execute(inTheWay.map((cidr) => removeAddress(link, { cidr })));
+  }
+  if (!added || inTheWay.length > 0) tryAddress(netns, link, address);
+  // Its own MAC, set, is one that a bridge keeps when ports come and go.
+  route.execute([setLink(link, { mac: link.mac })]);
+  return remove;
 }
 
-function addGateway({ route }: Namespace, link: Link, address: Address): () => void {
+function conflict(link: Link, gateway: Cidr, inTheWay: readonly Cidr[]): CniError {
+  return new CniError(
+    ErrorCode.InvalidConfig,
+    `"${link.name}" already has an IP address different from ${gateway}`,
+    `It has ${inTheWay.join(", ")}. Set "forceAddress" to replace it, or correct "gateway".`,
+  );
+}
+
+/** False if the link has the address. */
+function tryAddress({ route }: Namespace, link: Link, address: Address): boolean {
   try {
-    // Its own MAC, set, is one that a bridge keeps when ports come and go.
-    route.execute([setLink(link, { mac: link.mac }), addAddress(link, address)]);
+    route.execute([addAddress(link, address)]);
+    return true;
   } catch (error) {
-    // Another call was faster.
-    if (!isNetlinkErrno(error, errno.EEXIST)) throw error;
-    return () => {};
+    if (isNetlinkErrno(error, errno.EEXIST)) return false;
+    throw error;
   }
-  return () => route.execute([removeAddress(link, address)]);
 }
 
 function overlap(a: Cidr, b: Cidr): boolean {

@@ -1,5 +1,13 @@
 import { type Cidr, everywhere } from "../address/cidr.ts";
-import { type Address, addAddress, IFA_F_DADFAILED, IFA_F_NODAD, IFA_F_NOPREFIXROUTE, IFA_F_TENTATIVE, listAddresses } from "../netlink/address.ts";
+import {
+  type Address,
+  addAddress,
+  IFA_F_DADFAILED,
+  IFA_F_NODAD,
+  IFA_F_NOPREFIXROUTE,
+  IFA_F_TENTATIVE,
+  listAddresses,
+} from "../netlink/address.ts";
 import { setIpv4 } from "../netlink/devconf.ts";
 import { type LinkRef, setLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
@@ -41,7 +49,12 @@ function configuration(link: LinkRef, wish: InterfaceWish): Request[] {
   const addresses = (family: 4 | 6, flags: number) =>
     ips
       .filter(({ address }) => address.family === family)
-      .map(({ address }) => addAddress(link, { ...withBroadcast(address), flags: flags | (noSubnetRoutes ? IFA_F_NOPREFIXROUTE : 0) }));
+      .map(({ address }) =>
+        addAddress(link, {
+          ...withBroadcast(address),
+          flags: flags | (noSubnetRoutes ? IFA_F_NOPREFIXROUTE : 0),
+        }),
+      );
   return [
     setIpv4(link, { arpNotify: true }),
     ...addresses(4, 0),
@@ -58,7 +71,10 @@ export function withBroadcast(cidr: Cidr): Address {
 }
 
 /** A route of a result as the kernel's. */
-export function kernelRoute({ dst, gw, mtu, advmss, priority, table, scope }: Route, ips: readonly IpConfig[]): KernelRoute {
+export function kernelRoute(
+  { dst, gw, mtu, advmss, priority, table, scope }: Route,
+  ips: readonly IpConfig[],
+): KernelRoute {
   const gateway = gw ?? ips.find((ip) => ip.gateway?.family === dst.family)?.gateway;
   // A route of scope link has no gateway, even where a default could be found.
   const direct = gw === undefined && scope !== undefined && scope >= 253;
@@ -79,11 +95,19 @@ function awaitAddresses({ route, host }: Namespace, link: LinkRef): void {
     const addresses = route.dump(listAddresses({ link: link.index, family: 6 }));
     const duplicate = addresses.find(({ flags }) => flags & IFA_F_DADFAILED);
     if (duplicate)
-      throw new CniError(ErrorCode.Plugin, `address ${duplicate.cidr} is in use by another host`, "Duplicate address detection found its owner on the network.");
+      throw new CniError(
+        ErrorCode.Plugin,
+        `address ${duplicate.cidr} is in use by another host`,
+        "Duplicate address detection found its owner on the network.",
+      );
     if (!addresses.some(({ flags }) => flags & IFA_F_TENTATIVE)) return;
     host.sleep(DAD_NAP_MS);
   }
-  throw new CniError(ErrorCode.TryAgainLater, `the addresses of ${link.name} are still tentative after ${DAD_TIMEOUT_MS / 1000} s`, "Duplicate address detection does not end: is the link up?");
+  throw new CniError(
+    ErrorCode.TryAgainLater,
+    `the addresses of ${link.name} are still tentative after ${DAD_TIMEOUT_MS / 1000} s`,
+    "Duplicate address detection does not end: is the link up?",
+  );
 }
 
 /** Whether a route leads everywhere. */

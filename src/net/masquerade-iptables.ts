@@ -7,6 +7,7 @@ import { batch, type TableId } from "../netlink/nftables/batch.ts";
 import { type ChainId, deleteChain, getChain } from "../netlink/nftables/chain.ts";
 import { type ListedExpression, operand } from "../netlink/nftables/expressions.ts";
 import { deleteRule, listRules } from "../netlink/nftables/rule.ts";
+import { whereNftables } from "../netlink/nftables/support.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { hasLegacyTable, restoreIptables, saveIptables } from "./iptables.ts";
 import {
@@ -63,9 +64,12 @@ export function removeIptablesMasquerade(
   addresses?: readonly Cidr[],
 ): void {
   for (const family of [4, 6] as const) {
+    if (addresses && !addresses.some((address) => address.family === family)) continue;
     const postrouting = { table: natTable(family), name: "POSTROUTING" };
-    if (netns.netfilter.query(getChain(postrouting)))
-      removeFromNftables(netns.netfilter, postrouting, iptablesChain(netns.host, owner), addresses);
+    whereNftables(netns, (netfilter) => {
+      if (netfilter.query(getChain(postrouting)))
+        removeFromNftables(netfilter, postrouting, iptablesChain(netns.host, owner), addresses);
+    });
     if (hasLegacyTable(netns.host, family, "nat"))
       removeFromLegacy(netns.host, family, iptablesChain(netns.host, owner), addresses);
   }
@@ -77,8 +81,12 @@ export function natTable(family: 4 | 6): TableId {
 }
 
 function mayExist(netns: Namespace, family: 4 | 6, name: string): boolean {
-  const inNftables = netns.netfilter.query(getChain({ table: natTable(family), name }));
-  return inNftables !== undefined || hasLegacyTable(netns.host, family, "nat");
+  if (hasLegacyTable(netns.host, family, "nat")) return true;
+  let found = false;
+  whereNftables(netns, (netfilter) => {
+    found = netfilter.query(getChain({ table: natTable(family), name })) !== undefined;
+  });
+  return found;
 }
 
 function removeFromNftables(

@@ -15,8 +15,10 @@ import { type Expression, goto, returnToCaller, verdict } from "../netlink/nftab
 import { matchFamily, matchIp } from "../netlink/nftables/match.ts";
 import { masquerade as masqueradeStatement } from "../netlink/nftables/nat.ts";
 import { addRule, deleteRule, flushChain, listRules } from "../netlink/nftables/rule.ts";
+import { hasNftables, whereNftables } from "../netlink/nftables/support.ts";
 import { addTable } from "../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
 import { masqueradeByIptables, removeIptablesMasquerade } from "./masquerade-iptables.ts";
 import { type MasqueradeOwner, type MasqueradeWish, ownerComment, ownerHash } from "./masquerade-owner.ts";
 import type { Namespace } from "./namespace.ts";
@@ -36,7 +38,13 @@ export function masquerade(wish: MasqueradeWish): { remove(): void } {
   const rules = addresses.map((address) =>
     addRule({ table: TABLE, chain: CHECKS.name, comment, expressions: leavingNetwork(address) }),
   );
-  addRules(netns.netfilter, rules);
+  try {
+    addRules(netns.netfilter, rules);
+  } catch (error) {
+    if (hasNftables(netns)) throw error;
+    const details = 'Load the module nf_tables, or choose "ipMasqBackend": "iptables".';
+    throw new CniError(ErrorCode.Plugin, "this kernel has no nftables", details, { cause: error });
+  }
   return { remove: () => removeMasquerade(netns, wish) };
 }
 
@@ -52,16 +60,18 @@ export function removeMasquerade(
   owner: MasqueradeOwner,
   addresses?: readonly Cidr[],
 ): void {
-  deleteRules(netns.netfilter, ownerHash(netns.host, owner));
+  const hash = ownerHash(netns.host, owner);
+  whereNftables(netns, (netfilter) => deleteRules(netfilter, hash));
   removeIptablesMasquerade(netns, owner, addresses);
 }
 
-/** Deletes the rules of `masq_checks` whose comment has the hash. */
-function deleteRules(netfilter: NetlinkSocket, hash: string): void {
+/** Deletes the rules for addresses whose comment begins with `hash`, except those to be kept. */
+export function deleteRules(netfilter: NetlinkSocket, hash: string, keep = (_: string) => false): void {
   for (let attempt = 1; ; attempt++) {
     const rules = netfilter.dump(listRules(TABLE, CHECKS.name, hash));
+    const mine = rules.filter(({ comment = "" }) => comment.startsWith(hash) && !keep(comment));
     try {
-      netfilter.execute(batch(rules.map(({ handle }) => deleteRule(CHECKS, handle))));
+      netfilter.execute(batch(mine.map(({ handle }) => deleteRule(CHECKS, handle))));
       return;
     } catch (error) {
       if (!isNetlinkErrno(error, errno.ENOENT) || attempt === ATTEMPTS) throw error;

@@ -1,4 +1,4 @@
-import { deleteLink, type Link, listLinks, setLink } from "../netlink/link.ts";
+import { deleteLink, type Link, type LinkRef, listLinks, setLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
 import type { Namespace } from "./namespace.ts";
 
@@ -18,7 +18,7 @@ export interface Owner {
 }
 
 /** Marks a link as made for an attachment. Nothing is marked with a name too long for an alias. */
-export function markOwner(link: Link, owner: Owner): Request[] {
+export function markOwner(link: LinkRef, owner: Owner): Request[] {
   const alias = aliasOf(owner);
   return alias.length > ALIAS_LENGTH ? [] : [setLink(link, { alias })];
 }
@@ -30,7 +30,12 @@ export function removeOwned(netns: Namespace, kind: string, owner: Owner): void 
 }
 
 /** Deletes the links of this kind that were made for attachments of the network which are not to stay. */
-export function removeUnowned(netns: Namespace, kind: string, network: string, keep: readonly Omit<Owner, "network">[]): void {
+export function removeUnowned(
+  netns: Namespace,
+  kind: string,
+  network: string,
+  keep: readonly Omit<Owner, "network">[],
+): void {
   const kept = new Set(keep.map(({ containerId, ifName }) => aliasOf({ network, containerId, ifName })));
   remove(netns, kind, ({ alias }) => alias.startsWith(prefixOf(network)) && !kept.has(alias));
 }

@@ -1,8 +1,8 @@
 import type { Cidr } from "../address/cidr.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { getLink, IFF_UP, type Link } from "../netlink/link.ts";
-import { listRoutes, type LinkRoute } from "../netlink/route-list.ts";
 import { RT_TABLE_MAIN } from "../netlink/route.ts";
+import { type LinkRoute, listRoutes } from "../netlink/route-list.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { Interface, IpConfig, Result, Route } from "../spec/result.ts";
 import { kernelRoute } from "./configure.ts";
@@ -19,7 +19,8 @@ export function verifyLink({ route, path }: Namespace, kind: string, { name, mac
   const link = route.query(getLink(name));
   if (link === undefined) throw damaged(`interface ${name} is missing in ${where}`);
   if (link.kind !== kind) throw damaged(`interface ${name} is ${link.kind || "a network card"}, not ${kind}`);
-  if (mac !== undefined && mac.toLowerCase() !== `${link.mac}`) throw damaged(`interface ${name} has MAC ${link.mac}, not ${mac}`);
+  if (mac !== undefined && mac.toLowerCase() !== `${link.mac}`)
+    throw damaged(`interface ${name} has MAC ${link.mac}, not ${mac}`);
   return link;
 }
 
@@ -30,15 +31,27 @@ export function verifyUp({ flags, name }: Link): void {
 /** The addresses and routes of a result, as far as they belong to this interface of the namespace. */
 export function verifyLayer3(netns: Namespace, link: Link, result: Result): void {
   const ips = ipsOf(result, link.name, netns.path);
-  verifyAddresses(netns, link, ips.map(({ address }) => address));
+  verifyAddresses(
+    netns,
+    link,
+    ips.map(({ address }) => address),
+  );
   verifyRoutes(netns, result.routes ?? [], ips);
 }
 
 /** The interface of a result that is the container's by this name. */
 export function containerInterface({ interfaces = [] }: Result, ifName: string, sandbox: string): Interface {
   const found = interfaces.find((candidate) => candidate.name === ifName && candidate.sandbox);
-  if (found === undefined) throw damaged(`prevResult has no interface ${ifName} in a container`, "CHECK needs the result of ADD as prevResult.");
-  if (found.sandbox !== sandbox) throw damaged(`prevResult has ${ifName} in ${found.sandbox}, but CNI_NETNS is ${sandbox}`, "CHECK must be told the same namespace as ADD.");
+  if (found === undefined)
+    throw damaged(
+      `prevResult has no interface ${ifName} in a container`,
+      "CHECK needs the result of ADD as prevResult.",
+    );
+  if (found.sandbox !== sandbox)
+    throw damaged(
+      `prevResult has ${ifName} in ${found.sandbox}, but CNI_NETNS is ${sandbox}`,
+      "CHECK must be told the same namespace as ADD.",
+    );
   return found;
 }
 
@@ -52,14 +65,16 @@ function ipsOf({ ips = [], interfaces = [] }: Result, ifName: string, sandbox: s
 export function verifyAddresses({ route }: Namespace, link: Link, wanted: readonly Cidr[]): void {
   const present = route.dump(listAddresses({ link: link.index }));
   for (const address of wanted)
-    if (!present.some(({ cidr }) => cidr.equals(address))) throw damaged(`address ${address} is missing on ${link.name}`);
+    if (!present.some(({ cidr }) => cidr.equals(address)))
+      throw damaged(`address ${address} is missing on ${link.name}`);
 }
 
 function verifyRoutes({ route }: Namespace, wanted: readonly Route[], ips: readonly IpConfig[]): void {
   if (wanted.length === 0) return;
   const present = route.dump(listRoutes());
   for (const one of wanted)
-    if (!present.some((candidate) => isSameRoute(candidate, one, ips))) throw damaged(`route to ${one.dst}${one.gw ? ` via ${one.gw}` : ""} is missing`);
+    if (!present.some((candidate) => isSameRoute(candidate, one, ips)))
+      throw damaged(`route to ${one.dst}${one.gw ? ` via ${one.gw}` : ""} is missing`);
 }
 
 /** Only what the result says is compared: later plugins and the kernel may have added to it. */

@@ -1,10 +1,11 @@
 import type { MacAddress } from "../address/mac.ts";
 import { errno } from "../host/errno.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
-import { createLink, deleteLink, getLink, type Link } from "../netlink/link.ts";
+import { createLink, deleteLink, getLink, type Link, type LinkRef } from "../netlink/link.ts";
 import { veth } from "../netlink/links/veth.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { Namespace } from "./namespace.ts";
+import { markOwner, type Owner } from "./owned.ts";
 
 const NAME_ATTEMPTS = 10;
 
@@ -16,16 +17,17 @@ export interface VethEnd {
 export interface VethWish {
   /** The container's end. */
   readonly inside: VethEnd & { readonly name: string };
-  /** The host's end: up at once, with a random name unless one is given. */
-  readonly outside: VethEnd & { readonly name?: string; readonly master?: number | undefined };
+  /** The host's end: up at once, with a random name. */
+  readonly outside: VethEnd & { readonly master?: number | undefined };
+  /** Whose interface it is: the host's end is marked so. */
+  readonly owner: Owner;
   /** Bytes; the kernel's choice unless given. */
   readonly mtu?: number | undefined;
 }
 
 export interface VethPair {
   readonly inside: Link;
-  /** The host's end as it was when the pair was made. */
-  readonly outside: Link;
+  readonly outside: LinkRef;
   remove(): void;
 }
 
@@ -34,30 +36,32 @@ export interface VethPair {
  * The container's end is down. Code 4 if its name is taken.
  */
 export function createVeth(wish: VethWish): VethPair {
-  const outside = create(wish);
-  const { netns } = wish.outside;
-  const remove = () => netns.route.execute([deleteLink(outside)]);
+  const { route } = wish.outside.netns;
+  const name = create(wish);
+  const remove = () => route.execute([deleteLink({ index: 0, name })]);
   try {
-    return { outside, inside: requireLink(wish.inside.netns, wish.inside.name), remove };
+    const inside = requireLink(wish.inside.netns, wish.inside.name);
+    return { inside, outside: { index: inside.lower, name }, remove };
   } catch (error) {
     remove();
     throw error;
   }
 }
 
-/** Another process may have taken the random name: then we try another. */
-function create({ inside, outside, mtu }: VethWish): Link {
+/** The name of the host's end. Another process may have taken a random one: then we try another. */
+function create({ inside, outside, mtu, owner }: VethWish): string {
   const { route, host } = outside.netns;
+  const peer = { name: inside.name, netnsFd: inside.netns.fd, mac: inside.mac, mtu };
   for (let attempt = 1; ; attempt++) {
-    const name = outside.name ?? randomName(host.random(4));
-    const peer = { name: inside.name, netnsFd: inside.netns.fd, mac: inside.mac, mtu };
+    const name = randomName(host.random(4));
+    const own = { name, up: true, mtu, mac: outside.mac, master: outside.master };
     try {
-      route.execute([createLink(veth(peer), { name, up: true, mtu, mac: outside.mac, master: outside.master })]);
-      return requireLink(outside.netns, name);
+      route.execute([createLink(veth(peer), own), ...markOwner({ index: 0, name }, owner)]);
+      return name;
     } catch (error) {
       if (!isNetlinkErrno(error, errno.EEXIST)) throw error;
       if (inside.netns.route.query(getLink(inside.name))) throw nameTaken(inside.name);
-      if (outside.name !== undefined || attempt === NAME_ATTEMPTS) throw error;
+      if (attempt === NAME_ATTEMPTS) throw error;
     }
   }
 }
@@ -78,7 +82,11 @@ function nameTaken(name: string): CniError {
 export function requireLink({ route, path }: Namespace, name: string): Link {
   const link = route.query(getLink(name));
   if (link === undefined)
-    throw new CniError(ErrorCode.Plugin, `interface ${name} not found`, `It was looked for in ${path || "the host's namespace"}.`);
+    throw new CniError(
+      ErrorCode.Plugin,
+      `interface ${name} not found`,
+      `It was looked for in ${path || "the host's namespace"}.`,
+    );
   return link;
 }
 

@@ -1,5 +1,5 @@
 import { MacAddress } from "../address/mac.ts";
-import { type Attributes, Reader, Writer } from "./codec.ts";
+import { type Attributes, NO_ATTRIBUTES, Reader, Writer } from "./codec.ts";
 import { type Dump, NLM_F_CREATE, NLM_F_EXCL, type Query, type Request } from "./message.ts";
 
 /**
@@ -214,7 +214,7 @@ export function decodeLink(body: Uint8Array, type: number): Link | undefined {
   if (type !== RTM_NEWLINK) return undefined;
   const reader = new Reader(body);
   const attributes = reader.attributes(HEADER);
-  const info: Attributes = attributes.get(IFLA_LINKINFO)?.attributes() ?? new Map();
+  const info = attributes.get(IFLA_LINKINFO)?.attributes() ?? NO_ATTRIBUTES;
   const mac = attributes.get(IFLA_ADDRESS);
   return {
     index: reader.u32(4),

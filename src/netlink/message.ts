@@ -79,8 +79,9 @@ export function readMessages(datagram: Uint8Array, controlOnly = false): Message
     const length = reader.u32(at);
     if (length < HEADER || at + length > datagram.length)
       throw new WireError(`netlink message of ${length} bytes where ${datagram.length - at} are left`);
-    const type = reader.u16(at + 4);
-    const flags = reader.u16(at + 6);
+    const typeAndFlags = reader.u32(at + 4);
+    const type = typeAndFlags & 0xffff;
+    const flags = typeAndFlags >>> 16;
     if (!controlOnly || type < NLMSG_MIN_TYPE || flags & NLM_F_DUMP_INTR)
       messages.push({
         type,
@@ -91,4 +92,17 @@ export function readMessages(datagram: Uint8Array, controlOnly = false): Message
     at += (length + 3) & ~3;
   }
   return messages;
+}
+
+/** Whether the bytes hold this ASCII text. Most of what lies between the hits of one byte is searched natively. */
+export function mentions(bytes: Uint8Array, text: string): boolean {
+  // Letters and digits are everywhere in names and hashes, other characters are not.
+  const anchor = Math.max(0, text.search(/[^a-z0-9]/i));
+  const byte = text.charCodeAt(anchor);
+  for (let at = bytes.indexOf(byte, anchor); at >= 0; at = bytes.indexOf(byte, at + 1)) {
+    let length = 0;
+    while (length < text.length && bytes[at - anchor + length] === text.charCodeAt(length)) length++;
+    if (length === text.length) return true;
+  }
+  return false;
 }

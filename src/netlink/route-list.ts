@@ -1,6 +1,6 @@
 import { Cidr, everywhere } from "../address/cidr.ts";
 import type { Ip } from "../address/ip.ts";
-import { type Attributes, Reader, WireError, Writer } from "./codec.ts";
+import { type Attributes, NO_ATTRIBUTES, Reader, WireError, Writer } from "./codec.ts";
 import { AF_UNSPEC, familyNumber, familyOf, readIp } from "./family.ts";
 import type { Dump, Query } from "./message.ts";
 import type { NextHop, Route } from "./route.ts";
@@ -106,7 +106,7 @@ export function decodeRoute(body: Uint8Array, messageType: number): LinkRoute | 
   const family = familyOf(reader.u8());
   if (messageType !== RTM_NEWROUTE || family === undefined) return undefined;
   const attributes = reader.attributes(HEADER);
-  const metrics: Attributes = attributes.get(RTA_METRICS)?.attributes() ?? new Map();
+  const metrics = attributes.get(RTA_METRICS)?.attributes() ?? NO_ATTRIBUTES;
   const prefixLength = reader.u8(1);
   const dst = attributes.get(RTA_DST);
   const gateway = gatewayOf(attributes);

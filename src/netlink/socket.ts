@@ -6,6 +6,7 @@ import { isNetlinkErrno, NetlinkError, readVerdict } from "./error.ts";
 import {
   type Dump,
   type Message,
+  mentions,
   NETLINK_ROUTE,
   NLM_F_ACK,
   NLM_F_DUMP,
@@ -56,6 +57,8 @@ interface Batch {
   /** The sequence number of the first request; the others follow. */
   readonly first: number;
   readonly data: Uint8Array;
+  /** The requests themselves say which are acknowledged. */
+  readonly selective: boolean;
   readonly acknowledged: (request: Request) => boolean;
 }
 
@@ -92,9 +95,10 @@ export class NetlinkSocket {
    *
    * rtnetlink handles each request by itself: those before and after the refused one have taken place.
    *
-   * If no request carries NLM_F_ACK, all are acknowledged. If some do, only those are: so is an nfnetlink
-   * batch sent, its last message before NFNL_MSG_BATCH_END carrying the flag. The kernel handles a batch as
-   * a whole: an error for any message voids it, and one for its first message ends it without acknowledgements.
+   * Refusals are always reported; an acknowledgement is asked for only with the last request, which is handled last.
+   * Requests that carry NLM_F_ACK themselves are acknowledged instead of it: so is an nfnetlink batch sent, its last
+   * message before NFNL_MSG_BATCH_END carrying the flag. The kernel handles a batch as a whole: an error for any
+   * message voids it, and one for its first message ends it without acknowledgements.
    */
   execute(requests: readonly Request[]): void {
     if (requests.length === 0) return;
@@ -126,7 +130,7 @@ export class NetlinkSocket {
   /** Asks for one object; undefined if there is none (ENODEV, ENOENT). Throws NetlinkError, WireError. */
   query<T>(query: Query<T>): T | undefined {
     try {
-      return this.#repeat(query, NLM_F_ACK)[0];
+      return this.#repeat(query, 0)[0];
     } catch (error) {
       if (isNetlinkErrno(error, errno.ENODEV, errno.ENOENT)) return undefined;
       throw error;
@@ -147,19 +151,21 @@ export class NetlinkSocket {
 
   #prepare(requests: readonly Request[]): Batch {
     this.#mustBeFree();
-    const selective = requests.some(({ flags }) => flags & NLM_F_ACK);
+    const selective = requests.some(({ flags }) => (flags & NLM_F_ACK) !== 0);
+    const last = requests.at(-1);
+    const acknowledged = (request: Request) =>
+      selective ? (request.flags & NLM_F_ACK) !== 0 : request === last;
     const first = this.#sequence + 1;
     const writer = new Writer(1024);
-    for (const { type, flags, body } of requests)
+    for (const request of requests)
       writeMessage(writer, {
-        type,
-        flags: flags | NLM_F_REQUEST | (selective ? 0 : NLM_F_ACK),
+        type: request.type,
+        flags: request.flags | NLM_F_REQUEST | (acknowledged(request) ? NLM_F_ACK : 0),
         sequence: ++this.#sequence,
-        body,
+        body: request.body,
       });
     this.#makeRoom(writer.length, requests.length);
-    const acknowledged = selective ? ({ flags }: Request) => (flags & NLM_F_ACK) !== 0 : () => true;
-    return { requests, first, data: writer.finish(), acknowledged };
+    return { requests, first, data: writer.finish(), selective, acknowledged };
   }
 
   /** A batch beyond the default buffers needs larger ones. If they are refused, sending or receiving says so. */
@@ -170,7 +176,7 @@ export class NetlinkSocket {
     if (messages > SAFE_ACKS) size(SO_RCVBUFFORCE, messages * ACK_COST);
   }
 
-  #collect({ requests, first, acknowledged }: Batch): void {
+  #collect({ requests, first, selective, acknowledged }: Batch): void {
     let missing = requests.filter(acknowledged).length;
     let waiting = 0;
     let refused: NetlinkError | undefined;
@@ -183,7 +189,7 @@ export class NetlinkSocket {
         const verdict = readVerdict(message);
         if (verdict.errno !== 0) refused ??= new NetlinkError(request.what, verdict, index);
         if (acknowledged(request)) missing--;
-        else if (index === 0) missing = 0;
+        else if (index === 0 && selective) missing = 0;
         waiting = Math.min(index + 1, requests.length - 1);
       }
     }
@@ -227,13 +233,15 @@ export class NetlinkSocket {
           if (malformed) throw malformed;
           return whole ? answers : undefined;
         }
-        // Read on to the end, or the kernel refuses this socket's next dump.
         try {
           const answer = decode(message.body, message.type);
           if (answer !== undefined) answers.push(answer);
         } catch (error) {
+          if (flags === 0) throw error;
+          // Read on to the end, or the kernel refuses this socket's next dump.
           malformed ??= error;
         }
+        if (flags === 0) return answers;
       }
     }
   }
@@ -245,7 +253,7 @@ export class NetlinkSocket {
     if (length < 0) throw new NetlinkError(what, { errno: -length, text: "" });
     // A copy: addresses and names in the answers are views of it.
     const datagram = this.#buffer.slice(0, length);
-    return readMessages(datagram, mention !== undefined && !this.#sys.decode(datagram).includes(mention));
+    return readMessages(datagram, mention !== undefined && !mentions(datagram, mention));
   }
 
   #sent(result: number, what: string): void {

@@ -18,7 +18,11 @@ export class CleanupList implements Cleanup {
   finish(): void {
     const [first] = this.#errors;
     if (first === undefined) return;
-    const lines = this.#errors.map(({ what, error: { message, details } }) => `cannot ${what}: ${message}${details && ` (${details})`}`);
-    throw new CniError(first.error.code, `cannot ${first.what}: ${first.error.message}`, lines.join("\n"), { cause: first.error });
+    const lines = this.#errors.map(
+      ({ what, error: { message, details } }) => `cannot ${what}: ${message}${details && ` (${details})`}`,
+    );
+    throw new CniError(first.error.code, `cannot ${first.what}: ${first.error.message}`, lines.join("\n"), {
+      cause: first.error,
+    });
   }
 }

@@ -1,6 +1,6 @@
+import type { Result } from "../spec/result.ts";
 import type { Schema } from "../spec/schema.ts";
 import { type CniVersion, VERSIONS } from "../spec/versions.ts";
-import type { Result } from "../spec/result.ts";
 import type {
   AddRequest,
   CheckRequest,

@@ -47,9 +47,18 @@ function runPatiently(host: Host, { type, file, argv = [file], env, stdin, timeo
       return host.run(file, { argv, env, stdin: host.encode(stdin), timeoutMs });
     } catch (error) {
       if (isErrno(error, errno.ETIMEDOUT))
-        throw new CniError(ErrorCode.TryAgainLater, `plugin ${type} did not end within ${timeoutMs / 1000} s`, `${file} was killed.`);
+        throw new CniError(
+          ErrorCode.TryAgainLater,
+          `plugin ${type} did not end within ${timeoutMs / 1000} s`,
+          `${file} was killed.`,
+        );
       if (!isErrno(error, errno.ETXTBSY) || attempt === BUSY_ATTEMPTS)
-        throw new CniError(ErrorCode.Io, `cannot run plugin ${type}`, `${file}: ${(error as Error).message}`, { cause: error });
+        throw new CniError(
+          ErrorCode.Io,
+          `cannot run plugin ${type}`,
+          `${file}: ${(error as Error).message}`,
+          { cause: error },
+        );
       host.sleep(BUSY_PAUSE_MS);
     }
   }

@@ -8,11 +8,17 @@ export function explain(error: unknown): CniError {
   if (error instanceof CniError) return error;
   if (error instanceof NetlinkError)
     return new CniError(ErrorCode.Plugin, error.message, advice(error.errno), { cause: error });
-  if (error instanceof SysError) return new CniError(ErrorCode.Io, error.message, advice(error.errno), { cause: error });
+  if (error instanceof SysError)
+    return new CniError(ErrorCode.Io, error.message, advice(error.errno), { cause: error });
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return new CniError(ErrorCode.Internal, message, "This is a fault of plumb itself: please report it with the stack that is on stderr.", {
-    cause: error,
-  });
+  return new CniError(
+    ErrorCode.Internal,
+    message,
+    "This is a fault of plumb itself: please report it with the stack that is on stderr.",
+    {
+      cause: error,
+    },
+  );
 }
 
 /** What to do about an error number; "" where its text says all. */

@@ -80,7 +80,13 @@ function asProgram({ request, stdin, codec }: IpamContext, type: string, file: s
   const run = (command: string): unknown => {
     if (file === undefined) throw missingPlugin(type, path);
     const env = host.environment().filter((entry) => !entry.startsWith("CNI_COMMAND="));
-    return execPlugin(host, { type, file, env: [...env, `CNI_COMMAND=${command}`], stdin, timeoutMs: TIMEOUT_MS });
+    return execPlugin(host, {
+      type,
+      file,
+      env: [...env, `CNI_COMMAND=${command}`],
+      stdin,
+      timeoutMs: TIMEOUT_MS,
+    });
   };
   return {
     add(undo) {
@@ -100,5 +106,9 @@ function asProgram({ request, stdin, codec }: IpamContext, type: string, file: s
 /** Code 7: a type that leads to no executable. */
 export function missingPlugin(type: string, path: readonly string[]): CniError {
   const searched = path.length > 0 ? `CNI_PATH: ${path.join(", ")}` : "CNI_PATH, which is empty";
-  return new CniError(ErrorCode.InvalidConfig, `plugin ${type} not found`, `There is no file "${type}" in the directories of ${searched}. Install it, or correct "type".`);
+  return new CniError(
+    ErrorCode.InvalidConfig,
+    `plugin ${type} not found`,
+    `There is no file "${type}" in the directories of ${searched}. Install it, or correct "type".`,
+  );
 }

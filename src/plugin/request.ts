@@ -9,7 +9,7 @@ import { DEFAULT_VERSION, incompatibleVersion, isAtLeast } from "../spec/version
 import type { Plugin } from "./define.ts";
 import { splitPath } from "./exec.ts";
 import type { AddRequest, Attachment, CheckRequest, DelRequest, GcRequest, StatusRequest } from "./types.ts";
-import { type Command, COMMANDS } from "./verbs.ts";
+import { COMMANDS, type Command } from "./verbs.ts";
 
 /** A configuration has some hundred bytes; with prevResult and the list of GC some megabytes at the most. */
 const STDIN_LIMIT = 64 << 20;
@@ -58,7 +58,11 @@ export function readInput(host: Host): Input {
 
 function parseJson(text: string): JsonObject {
   const problem = (what: string) =>
-    new CniError(ErrorCode.Decoding, `the network configuration on stdin is ${what}`, `It reads ${show(text)}.`);
+    new CniError(
+      ErrorCode.Decoding,
+      `the network configuration on stdin is ${what}`,
+      `It reads ${show(text)}.`,
+    );
   if (text.trim() === "") throw problem("empty");
   let value: unknown;
   try {
@@ -154,8 +158,14 @@ function readValidAttachments(rawConfig: JsonObject): Attachment[] {
       '"cni.dev/valid-attachments" must list what is to stay: [{"containerID": "…", "ifname": "…"}]. An empty list removes all.',
     );
   return list.map((entry: unknown) => {
-    const [containerId, ifName] = isObject(entry) ? [member(entry, "containerID"), member(entry, "ifname")] : [];
+    const [containerId, ifName] = isObject(entry)
+      ? [member(entry, "containerID"), member(entry, "ifname")]
+      : [];
     if (typeof containerId === "string" && typeof ifName === "string") return { containerId, ifName };
-    throw new CniError(ErrorCode.InvalidConfig, `invalid entry ${show(entry)} in cni.dev/valid-attachments`, 'It reads {"containerID": "…", "ifname": "…"}.');
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `invalid entry ${show(entry)} in cni.dev/valid-attachments`,
+      'It reads {"containerID": "…", "ifname": "…"}.',
+    );
   });
 }

@@ -7,9 +7,16 @@ import { CleanupList } from "./cleanup.ts";
 import type { Plugin, Registry } from "./define.ts";
 import { explain } from "./explain.ts";
 import { prepareIpam } from "./ipam.ts";
-import { type AnyRequest, checkVariables, checkVersion, type Input, readInput, readRequest } from "./request.ts";
+import {
+  type AnyRequest,
+  checkVariables,
+  checkVersion,
+  type Input,
+  readInput,
+  readRequest,
+} from "./request.ts";
 import { UndoList } from "./undo.ts";
-import { type Command, COMMANDS } from "./verbs.ts";
+import { COMMANDS, type Command } from "./verbs.ts";
 
 /**
  * Acts as the executable of `plugin` (specification, section 2): environment and stdin in, result or error
@@ -47,7 +54,13 @@ function report(host: Host, error: unknown, cniVersion: string): number {
   return 1;
 }
 
-async function call(host: Host, plugin: Plugin, registry: Registry, command: Command, input: Input): Promise<unknown> {
+async function call(
+  host: Host,
+  plugin: Plugin,
+  registry: Registry,
+  command: Command,
+  input: Input,
+): Promise<unknown> {
   checkVersion(plugin, command, input.cniVersion);
   const codec = await resultCodec(input.cniVersion);
   const bare = readRequest(host, plugin, command, input, codec);
@@ -76,7 +89,12 @@ async function add(plugin: Plugin, request: AnyRequest): Promise<Result> {
     const failures = await undo.run();
     if (failures.length === 0) throw error;
     const { code, message, details } = explain(error);
-    throw new CniError(code, message, [details, "Not everything could be undone:", ...failures].join("\n").trim(), { cause: error });
+    throw new CniError(
+      code,
+      message,
+      [details, "Not everything could be undone:", ...failures].join("\n").trim(),
+      { cause: error },
+    );
   }
 }
 

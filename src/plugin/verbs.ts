@@ -15,9 +15,19 @@ interface Rule {
 
 /** What each command demands. VERSION is not among them: it needs a configuration's version at the most. */
 export const COMMANDS: Readonly<Record<Command, Rule>> = {
-  ADD: { verb: "add", since: "0.1.0", required: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"], netns: "required" },
+  ADD: {
+    verb: "add",
+    since: "0.1.0",
+    required: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+    netns: "required",
+  },
   DEL: { verb: "del", since: "0.1.0", required: ["CNI_CONTAINERID", "CNI_IFNAME"], netns: "optional" },
-  CHECK: { verb: "check", since: "0.4.0", required: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"], netns: "required" },
+  CHECK: {
+    verb: "check",
+    since: "0.4.0",
+    required: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+    netns: "required",
+  },
   STATUS: { verb: "status", since: "1.1.0", required: [], netns: "none" },
   GC: { verb: "gc", since: "1.1.0", required: [], netns: "none" },
 };

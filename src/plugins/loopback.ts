@@ -1,9 +1,9 @@
+import type { Namespace } from "../net/namespace.ts";
+import { damaged } from "../net/verify.ts";
+import { requireLink } from "../net/veth.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { IFF_UP, setLink } from "../netlink/link.ts";
 import { definePlugin } from "../plugin/define.ts";
-import type { Namespace } from "../net/namespace.ts";
-import { requireLink } from "../net/veth.ts";
-import { damaged } from "../net/verify.ts";
 import type { Result } from "../spec/result.ts";
 import { object } from "../spec/schema.ts";
 

@@ -4,10 +4,13 @@ import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { type Cidr, parseCidr } from "../../src/address/cidr.ts";
+import { errno } from "../../src/host/errno.ts";
+import { Host } from "../../src/host/host.ts";
 import { masquerade, removeMasquerade } from "../../src/net/masquerade.ts";
 import { checkMasquerade } from "../../src/net/masquerade-check.ts";
 import { collectMasquerade } from "../../src/net/masquerade-gc.ts";
 import type { MasqueradeWish } from "../../src/net/masquerade-owner.ts";
+import { Namespace } from "../../src/net/namespace.ts";
 import { CniError } from "../../src/spec/errors.ts";
 import { TestNamespace } from "../netlink/namespaces.ts";
 import { HostNamespace } from "./host-namespace.ts";
@@ -313,6 +316,29 @@ test("iptables on ip_tables: removed too, and only there programs are run", (t) 
     host.programs.every((program) => program.startsWith("iptables-legacy-")),
     host.programs.join(),
   );
+});
+
+test("a kernel without nftables has nothing to remove, and ADD says what to do", (t) => {
+  const host = new HostNamespace(t);
+  const { sys } = host.netns.host;
+  // As the kernel answers for a subsystem of nfnetlink that is not there.
+  const send = (fd: number, data: Uint8Array, timeoutMs: number) => {
+    const other = data.slice();
+    if (other[5] === 10) other[5] = 13;
+    return sys.send(fd, other, timeoutMs);
+  };
+  const lame = { ...sys, send };
+  for (const table of [{ ...sys, socket: () => -errno.EPROTONOSUPPORT }, lame]) {
+    const netns = new Namespace(new Host(table));
+    const wish = wishOf(host, { netns });
+    if (table === lame) t.after(() => netns.netfilter.close());
+    assert.throws(
+      () => masquerade(wish),
+      (error) => error instanceof CniError && error.message === "this kernel has no nftables",
+    );
+    removeMasquerade(netns, wish);
+    collectMasquerade(netns, "net1", []);
+  }
 });
 
 for (const backend of backends) {

@@ -8,6 +8,9 @@ interface Locked {
   readonly version?: string;
   readonly resolved?: string;
   readonly integrity?: string;
+  readonly os?: readonly string[];
+  readonly libc?: readonly string[];
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
 describe("package-lock.json", () => {
@@ -22,9 +25,18 @@ describe("package-lock.json", () => {
     );
   });
 
-  it("has the hash of every package", () => {
-    assert.ok(locked.length > 5);
-    for (const [name, { integrity }] of locked) assert.match(integrity ?? "", /^sha512-/, name);
+  it("has the hash of every package that is installed here", () => {
+    const ours = locked.filter(
+      ([, { os, libc }]) => (os ?? ["linux"]).includes("linux") && !libc?.includes("musl"),
+    );
+    assert.ok(ours.length > 5);
+    for (const [name, { integrity }] of ours) assert.match(integrity ?? "", /^sha512-/, name);
+  });
+
+  it("lists what is for other systems too, without which npm ci refuses it", () => {
+    for (const [name, { optionalDependencies = {} }] of locked)
+      for (const [wanted, version] of Object.entries(optionalDependencies))
+        assert.equal(packages[`node_modules/${wanted}`]?.version, version, `${name} -> ${wanted}`);
   });
 
   it("has the versions that package.json names, which names them exactly", () => {

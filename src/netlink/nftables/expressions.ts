@@ -2,7 +2,7 @@
  * What rules are made of: expressions load values into registers, compare and change them, and decide.
  * Wire: lists of NFTA_LIST_ELEM, each a name and the attributes of that kind (linux/netfilter/nf_tables.h).
  */
-import type { Attributes, Reader, Writer } from "../codec.ts";
+import { type Attributes, NO_ATTRIBUTES, type Reader, type Writer } from "../codec.ts";
 
 const NFTA_LIST_ELEM = 1;
 const NFTA_EXPR_NAME = 1;
@@ -173,7 +173,7 @@ export function decodeExpressions(list: Reader | undefined): ListedExpression[] 
     const attributes = element.attributes();
     return {
       name: attributes.get(NFTA_EXPR_NAME)?.text() ?? "",
-      attributes: attributes.get(NFTA_EXPR_DATA)?.attributes() ?? new Map(),
+      attributes: attributes.get(NFTA_EXPR_DATA)?.attributes() ?? NO_ATTRIBUTES,
     };
   });
 }

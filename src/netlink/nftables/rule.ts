@@ -1,5 +1,5 @@
 import { Reader, type Writer } from "../codec.ts";
-import { type Dump, NLM_F_APPEND, NLM_F_CREATE, type Request } from "../message.ts";
+import { type Dump, mentions, NLM_F_APPEND, NLM_F_CREATE, type Request } from "../message.ts";
 import { familyNamed, HEADER, question, request, type TableId } from "./batch.ts";
 import { type ChainId, describe } from "./chain.ts";
 import { decodeComment, writeComment } from "./comment.ts";
@@ -75,18 +75,8 @@ export function listRules(table: TableId, chain?: string, mention?: string): Dum
     if (chain !== undefined) into.textAttribute(NFTA_RULE_CHAIN, chain);
   };
   const decode = (body: Uint8Array) =>
-    mention === undefined || contains(body, mention) ? decodeRule(body) : undefined;
+    mention === undefined || mentions(body, mention) ? decodeRule(body) : undefined;
   return { ...question(NFT_MSG_GETRULE, table.family, what, write, decode), mention };
-}
-
-function contains(bytes: Uint8Array, text: string): boolean {
-  const first = text.charCodeAt(0);
-  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
-    let length = 1;
-    while (length < text.length && bytes[at + length] === text.charCodeAt(length)) length++;
-    if (length === text.length) return true;
-  }
-  return false;
 }
 
 function newRule({ table, chain, expressions, comment }: Rule, flags: number): Request {

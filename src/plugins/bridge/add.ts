@@ -1,6 +1,7 @@
 import { ensureBridge } from "../../net/bridge.ts";
 import { awaitCarrier } from "../../net/carrier.ts";
-import { setLink, type Link } from "../../netlink/link.ts";
+import { requireLink } from "../../net/veth.ts";
+import { type Link, setLink } from "../../netlink/link.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { checkArgs } from "../../spec/args.ts";
 import type { Interface, Result } from "../../spec/result.ts";
@@ -25,9 +26,16 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
   const { outside, inside } = plugIn(request, bridge, undo);
   const { vlanLink, ...layer3 } = ipam ? addLayer3(request, { bridge, inside }, undo) : {};
   if (!ipam && !config.disableContainerInterface) netns.route.execute([setLink(inside, { up: true })]);
-  const port = config.disableContainerInterface ? outside : awaitCarrier(hostNetns, outside);
+  const port = config.disableContainerInterface
+    ? requireLink(hostNetns, outside.name)
+    : awaitCarrier(hostNetns, outside);
   return {
-    interfaces: [described(bridge), described(port), { ...described(inside), sandbox: netns.path }, ...(vlanLink ? [described(vlanLink)] : [])],
+    interfaces: [
+      described(bridge),
+      described(port),
+      { ...described(inside), sandbox: netns.path },
+      ...(vlanLink ? [described(vlanLink)] : []),
+    ],
     ...layer3,
     ...(hasDns(config.dns) && { dns: config.dns }),
   };

@@ -1,7 +1,14 @@
 import { Cidr } from "../../address/cidr.ts";
 import { checkMacSpoofCheck } from "../../net/macspoof-check.ts";
 import { checkMasquerade } from "../../net/masquerade-check.ts";
-import { containerInterface, damaged, verifyAddresses, verifyLayer3, verifyLink, verifyUp } from "../../net/verify.ts";
+import {
+  containerInterface,
+  damaged,
+  verifyAddresses,
+  verifyLayer3,
+  verifyLink,
+  verifyUp,
+} from "../../net/verify.ts";
 import { readBridgePort } from "../../netlink/bridge-port.ts";
 import { getLinkByIndex, IFF_PROMISC, type Link } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
@@ -11,7 +18,8 @@ import { type BridgeConfig, isGateway, spoofCheckId } from "./config.ts";
 /** Throws if something is not as ADD has left it: the bridge, both ends, addresses, routes, rules, reservation. */
 export function check(request: CheckRequest<BridgeConfig>): void {
   const { config, netns, hostNetns, ifName, prevResult, ipam } = request;
-  if (prevResult === undefined) throw damaged("prevResult is missing", "CHECK needs the result of ADD as prevResult.");
+  if (prevResult === undefined)
+    throw damaged("prevResult is missing", "CHECK needs the result of ADD as prevResult.");
   ipam?.check();
   const bridge = checkBridge(request, prevResult);
   const inside = verifyLink(netns, "veth", containerInterface(prevResult, ifName, netns.path));
@@ -22,14 +30,16 @@ export function check(request: CheckRequest<BridgeConfig>): void {
   verifyLayer3(netns, inside, prevResult);
   if (isGateway(config)) checkGateways(request, bridge, prevResult);
   const addresses = (prevResult.ips ?? []).map(({ address }) => address);
-  if (config.ipMasq) checkMasquerade({ ...request, netns: hostNetns, addresses, backend: config.ipMasqBackend });
+  if (config.ipMasq)
+    checkMasquerade({ ...request, netns: hostNetns, addresses, backend: config.ipMasqBackend });
 }
 
 function checkBridge({ config, hostNetns }: CheckRequest<BridgeConfig>, { interfaces = [] }: Result): Link {
   const described = interfaces.find(({ name, sandbox }) => name === config.bridge && !sandbox);
   const bridge = verifyLink(hostNetns, "bridge", described ?? { name: config.bridge });
   verifyUp(bridge);
-  if (config.promiscMode && (bridge.flags & IFF_PROMISC) === 0) throw damaged(`bridge ${bridge.name} is not promiscuous`);
+  if (config.promiscMode && (bridge.flags & IFF_PROMISC) === 0)
+    throw damaged(`bridge ${bridge.name} is not promiscuous`);
   return bridge;
 }
 
@@ -37,17 +47,27 @@ function checkBridge({ config, hostNetns }: CheckRequest<BridgeConfig>, { interf
 function checkPort(request: CheckRequest<BridgeConfig>, bridge: Link, inside: Link): void {
   const { config, hostNetns } = request;
   const port = hostNetns.route.query(getLinkByIndex(inside.lower));
-  if (port === undefined || port.kind !== "veth" || port.lower !== inside.index) throw damaged(`the host's end of ${inside.name} is missing`);
-  if (port.master !== bridge.index) throw damaged(`${port.name}, the host's end of ${inside.name}, is not a port of ${bridge.name}`);
+  if (port === undefined || port.kind !== "veth" || port.lower !== inside.index)
+    throw damaged(`the host's end of ${inside.name} is missing`);
+  if (port.master !== bridge.index)
+    throw damaged(`${port.name}, the host's end of ${inside.name}, is not a port of ${bridge.name}`);
   verifyUp(port);
   const { hairpin, isolated } = readBridgePort(port) ?? {};
   if (config.hairpinMode && !hairpin) throw damaged(`${port.name} is not in hairpin mode`);
   if (config.portIsolation && !isolated) throw damaged(`${port.name} is not isolated`);
-  if (config.macspoofchk) checkMacSpoofCheck(hostNetns, { id: spoofCheckId(request), port: port.name, mac: inside.mac! });
+  if (config.macspoofchk)
+    checkMacSpoofCheck(hostNetns, { id: spoofCheckId(request), port: port.name, mac: inside.mac! });
 }
 
-function checkGateways({ config, hostNetns }: CheckRequest<BridgeConfig>, bridge: Link, { ips = [] }: Result): void {
-  const link = config.vlan === 0 ? bridge : verifyLink(hostNetns, "vlan", { name: `${bridge.name}.${config.vlan}` });
-  const gateways = ips.flatMap(({ address, gateway }) => (gateway ? [new Cidr(gateway, address.prefixLength)] : []));
+function checkGateways(
+  { config, hostNetns }: CheckRequest<BridgeConfig>,
+  bridge: Link,
+  { ips = [] }: Result,
+): void {
+  const link =
+    config.vlan === 0 ? bridge : verifyLink(hostNetns, "vlan", { name: `${bridge.name}.${config.vlan}` });
+  const gateways = ips.flatMap(({ address, gateway }) =>
+    gateway ? [new Cidr(gateway, address.prefixLength)] : [],
+  );
   verifyAddresses(hostNetns, link, gateways);
 }

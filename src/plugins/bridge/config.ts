@@ -1,12 +1,22 @@
 import type { MacAddress } from "../../address/mac.ts";
+import { parseMac } from "../../address/mac.ts";
 import type { VlanRange } from "../../netlink/bridge-vlan.ts";
 import type { Attachment } from "../../plugin/types.ts";
 import { cniArgs } from "../../spec/capabilities/cni-args.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { dns } from "../../spec/fields.ts";
 import { show } from "../../spec/json.ts";
-import { array, boolean, type Infer, integer, mac, object, oneOf, optional, string } from "../../spec/schema.ts";
-import { parseMac } from "../../address/mac.ts";
+import {
+  array,
+  boolean,
+  type Infer,
+  integer,
+  mac,
+  object,
+  oneOf,
+  optional,
+  string,
+} from "../../spec/schema.ts";
 
 const MAX_VLAN = 4094;
 
@@ -28,7 +38,9 @@ export const config = object({
   /** The container's VLAN, untagged on its side; 0 for none. */
   vlan: optional(integer(), 0),
   /** VLANs that the container may use tagged. */
-  vlanTrunk: optional(array(object({ id: optional(integer()), minID: optional(integer()), maxID: optional(integer()) }))),
+  vlanTrunk: optional(
+    array(object({ id: optional(integer()), minID: optional(integer()), maxID: optional(integer()) })),
+  ),
   /** Leave the bridge's default VLAN on the port besides those above. */
   preserveDefaultVlan: optional(boolean(), false),
   /** Drop frames of the container that do not come from its MAC address. */
@@ -53,7 +65,8 @@ export type BridgeConfig = Infer<typeof config>;
 /** Refuses, with code 7, values that do not go together. */
 export function checkConfig(config: BridgeConfig, hasIpam: boolean): void {
   const { vlan, disableContainerInterface, hairpinMode, promiscMode } = config;
-  if (vlan < 0 || vlan > MAX_VLAN) throw invalid(`invalid VLAN ID ${vlan} (must be between 0 and ${MAX_VLAN})`);
+  if (vlan < 0 || vlan > MAX_VLAN)
+    throw invalid(`invalid VLAN ID ${vlan} (must be between 0 and ${MAX_VLAN})`);
   if (disableContainerInterface && hasIpam)
     throw invalid("cannot use IPAM when DisableContainerInterface flag is set");
   if (hairpinMode && promiscMode)
@@ -69,11 +82,14 @@ export function isGateway({ isGateway, isDefaultGateway }: BridgeConfig): boolea
 export function trunkOf({ vlanTrunk = [] }: BridgeConfig): VlanRange[] {
   return vlanTrunk.flatMap(({ id, minID, maxID }): VlanRange[] => {
     if ((minID === undefined) !== (maxID === undefined))
-      throw invalid(`minID and maxID should be configured simultaneously, ${minID === undefined ? "minID" : "maxID"} is missing`);
+      throw invalid(
+        `minID and maxID should be configured simultaneously, ${minID === undefined ? "minID" : "maxID"} is missing`,
+      );
     for (const [key, value] of Object.entries({ minID, maxID, id }))
       if (value !== undefined && (value < 1 || value > MAX_VLAN))
         throw invalid(`incorrect trunk ${key} parameter: ${value} (must be between 1 and ${MAX_VLAN})`);
-    if (minID !== undefined && maxID! < minID) throw invalid(`minID ${minID} is greater than maxID ${maxID} in trunk parameter`);
+    if (minID !== undefined && maxID! < minID)
+      throw invalid(`minID ${minID} is greater than maxID ${maxID} in trunk parameter`);
     return [
       ...(minID === undefined ? [] : [{ first: minID, last: maxID! }]),
       ...(id === undefined ? [] : [{ first: id, last: id }]),
@@ -82,11 +98,18 @@ export function trunkOf({ vlanTrunk = [] }: BridgeConfig): VlanRange[] {
 }
 
 /** The container's MAC address, if one is wished: by runtimeConfig, args.cni or CNI_ARGS, in this order. */
-export function wishedMac({ runtimeConfig, args }: BridgeConfig, cniArgs: ReadonlyMap<string, string>): MacAddress | undefined {
+export function wishedMac(
+  { runtimeConfig, args }: BridgeConfig,
+  cniArgs: ReadonlyMap<string, string>,
+): MacAddress | undefined {
   const text = cniArgs.get("MAC") ?? "";
   const fromArgs = parseMac(text);
   if (text !== "" && fromArgs === undefined)
-    throw new CniError(ErrorCode.InvalidEnvironment, `CNI_ARGS: invalid MAC ${show(text)}`, "It reads 00:00:5e:00:53:01.");
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      `CNI_ARGS: invalid MAC ${show(text)}`,
+      "It reads 00:00:5e:00:53:01.",
+    );
   return runtimeConfig?.mac ?? args?.cni?.mac ?? fromArgs;
 }
 

@@ -10,7 +10,8 @@ export function del(request: DelRequest<BridgeConfig>, cleanup: Cleanup): void {
   const { config, netns, hostNetns, ifName, ipam } = request;
   // First: what the kernel frees after a grace period waits during the link's own.
   if (config.ipMasq) cleanup.step("remove the masquerade rules", () => removeMasquerade(hostNetns, request));
-  if (config.macspoofchk) cleanup.step("remove the MAC spoof check", () => removeMacSpoofCheck(hostNetns, spoofCheckId(request)));
+  if (config.macspoofchk)
+    cleanup.step("remove the MAC spoof check", () => removeMacSpoofCheck(hostNetns, spoofCheckId(request)));
   if (ipam) cleanup.step("release the addresses", () => ipam.del());
   cleanup.step("delete the interface", () => {
     if (netns) removeLink(netns, ifName);

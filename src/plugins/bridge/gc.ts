@@ -5,11 +5,18 @@ import type { Cleanup, GcRequest } from "../../plugin/types.ts";
 import { type BridgeConfig, spoofCheckId } from "./config.ts";
 
 /** Removes links, rules and addresses of attachments that are not in the list. */
-export function gc({ config, hostNetns, network, validAttachments, ipam }: GcRequest<BridgeConfig>, cleanup: Cleanup): void {
-  cleanup.step("remove stale masquerade rules", () => collectMasquerade(hostNetns, network, validAttachments));
+export function gc(
+  { config, hostNetns, network, validAttachments, ipam }: GcRequest<BridgeConfig>,
+  cleanup: Cleanup,
+): void {
+  cleanup.step("remove stale masquerade rules", () =>
+    collectMasquerade(hostNetns, network, validAttachments),
+  );
   cleanup.step("delete stale interfaces", () => removeUnowned(hostNetns, "veth", network, validAttachments));
   // Behind the interfaces: it is by their absence that a check is known to be stale.
   if (config.macspoofchk)
-    cleanup.step("remove stale MAC spoof checks", () => collectMacSpoofChecks(hostNetns, validAttachments.map(spoofCheckId)));
+    cleanup.step("remove stale MAC spoof checks", () =>
+      collectMacSpoofChecks(hostNetns, validAttachments.map(spoofCheckId)),
+    );
   if (ipam) cleanup.step("release stale addresses", () => ipam.gc());
 }

@@ -28,11 +28,20 @@ export function addLayer3(request: AddRequest<BridgeConfig>, { bridge, inside }:
   const { config, netns, hostNetns } = request;
   const leased = leaseFrom(request, undo);
   const ips = leased.ips.map((ip) => ({ ...ip, ...gatewayOf(ip, config), interface: INSIDE }));
-  const routes = config.isDefaultGateway ? withDefaultRoutes(leased.routes ?? [], ips) : (leased.routes ?? []);
+  const routes = config.isDefaultGateway
+    ? withDefaultRoutes(leased.routes ?? [], ips)
+    : (leased.routes ?? []);
   configureInterface(netns, inside, { ips, routes, detectDuplicates: config.enabledad });
   const vlanLink = isGateway(config) ? becomeGateway(request, bridge, ips, undo) : undefined;
   if (config.ipMasq)
-    undo.keep(masquerade({ ...request, netns: hostNetns, addresses: ips.map(({ address }) => address), backend: config.ipMasqBackend }));
+    undo.keep(
+      masquerade({
+        ...request,
+        netns: hostNetns,
+        addresses: ips.map(({ address }) => address),
+        backend: config.ipMasqBackend,
+      }),
+    );
   return { ips, routes, ...(leased.dns && { dns: leased.dns }), vlanLink };
 }
 
@@ -45,19 +54,33 @@ function gatewayOf({ address, gateway }: IpConfig, config: BridgeConfig): Pick<I
 function withDefaultRoutes(routes: readonly Route[], ips: readonly IpConfig[]): Route[] {
   const all = [...routes];
   for (const { address, gateway } of ips) {
-    const hasOne = all.some((route) => isDefault(route) && route.dst.family === address.family && route.gw !== undefined);
+    const hasOne = all.some(
+      (route) => isDefault(route) && route.dst.family === address.family && route.gw !== undefined,
+    );
     if (!hasOne && gateway) all.push({ dst: everywhere(address.family), gw: gateway });
   }
   return all;
 }
 
 /** Gives the bridge, or its VLAN link, the gateways' addresses, and lets the host forward. */
-function becomeGateway({ config, hostNetns }: AddRequest<BridgeConfig>, bridge: Link, ips: readonly IpConfig[], undo: Undo): Link | undefined {
-  const vlanLink = config.vlan === 0 ? undefined : undo.keep(ensureVlanLink(hostNetns, bridge, config.vlan)).link;
+function becomeGateway(
+  { config, hostNetns }: AddRequest<BridgeConfig>,
+  bridge: Link,
+  ips: readonly IpConfig[],
+  undo: Undo,
+): Link | undefined {
+  const vlanLink =
+    config.vlan === 0 ? undefined : undo.keep(ensureVlanLink(hostNetns, bridge, config.vlan)).link;
   for (const { address, gateway } of ips) {
     const cidr = new Cidr(gateway!, address.prefixLength);
-    undo.add(`take ${cidr} from ${bridge.name}`, ensureGateway(hostNetns, vlanLink ?? bridge, cidr, config.forceAddress));
+    undo.add(
+      `take ${cidr} from ${bridge.name}`,
+      ensureGateway(hostNetns, vlanLink ?? bridge, cidr, config.forceAddress),
+    );
   }
-  enableForwarding(hostNetns, ips.map(({ address }) => address.family));
+  enableForwarding(
+    hostNetns,
+    ips.map(({ address }) => address.family),
+  );
   return vlanLink;
 }

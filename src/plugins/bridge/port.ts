@@ -1,11 +1,10 @@
+import { protectFromSpoofing } from "../../net/macspoof.ts";
+import { createVeth, type VethPair } from "../../net/veth.ts";
 import { setBridgePort } from "../../netlink/bridge-port.ts";
 import { addBridgeVlans, removeBridgeVlans } from "../../netlink/bridge-vlan.ts";
-import type { Link } from "../../netlink/link.ts";
+import type { Link, LinkRef } from "../../netlink/link.ts";
 import { readBridge } from "../../netlink/links/bridge.ts";
 import type { Request } from "../../netlink/message.ts";
-import { protectFromSpoofing } from "../../net/macspoof.ts";
-import { markOwner } from "../../net/owned.ts";
-import { createVeth, type VethPair } from "../../net/veth.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { type BridgeConfig, spoofCheckId, trunkOf, wishedMac } from "./config.ts";
 
@@ -20,15 +19,23 @@ export function plugIn(request: AddRequest<BridgeConfig>, bridge: Link, undo: Un
       inside: { netns, name: ifName, mac: wishedMac(config, args) },
       outside: { netns: hostNetns, master: bridge.index },
       mtu: config.mtu || undefined,
+      owner: request,
     }),
   );
-  hostNetns.route.execute([...markOwner(pair.outside, request), ...portOptions(config, bridge, pair.outside)]);
-  if (config.macspoofchk) undo.keep(protectFromSpoofing(hostNetns, { id: spoofCheckId(request), port: pair.outside.name, mac: pair.inside.mac! }));
+  hostNetns.route.execute(portOptions(config, bridge, pair.outside));
+  if (config.macspoofchk)
+    undo.keep(
+      protectFromSpoofing(hostNetns, {
+        id: spoofCheckId(request),
+        port: pair.outside.name,
+        mac: pair.inside.mac!,
+      }),
+    );
   return pair;
 }
 
 /** What a port needs besides being one; nothing for most. */
-function portOptions(config: BridgeConfig, bridge: Link, port: Link): Request[] {
+function portOptions(config: BridgeConfig, bridge: Link, port: LinkRef): Request[] {
   const { hairpinMode: hairpin, portIsolation: isolated } = config;
   return [
     ...(hairpin || isolated ? [setBridgePort(port, { hairpin, isolated })] : []),
@@ -36,7 +43,7 @@ function portOptions(config: BridgeConfig, bridge: Link, port: Link): Request[] 
   ];
 }
 
-function vlanOptions(config: BridgeConfig, bridge: Link, port: Link): Request[] {
+function vlanOptions(config: BridgeConfig, bridge: Link, port: LinkRef): Request[] {
   const trunk = trunkOf(config);
   if (config.vlan === 0 && trunk.length === 0) return [];
   const native = config.vlan || NATIVE_VLAN;

@@ -8,6 +8,10 @@ export function status({ config, hostNetns, ipam }: StatusRequest<BridgeConfig>)
   checkConfig(config, ipam !== undefined);
   const link = hostNetns.route.query(getLink(config.bridge));
   if (link && link.kind !== "bridge")
-    throw new CniError(ErrorCode.NotAvailable, `"${config.bridge}" already exists but is not a bridge`, `It is ${link.kind || "a network card"}: choose another "bridge".`);
+    throw new CniError(
+      ErrorCode.NotAvailable,
+      `"${config.bridge}" already exists but is not a bridge`,
+      `It is ${link.kind || "a network card"}: choose another "bridge".`,
+    );
   ipam?.status();
 }

@@ -13,7 +13,7 @@ export interface Entry extends Owner {
 /** In place of a boot's ID: not this one. */
 export const EARLIER_BOOT = "-";
 
-/** With 50,000 addresses, some 200 lines a file. */
+/** A power of two. With 50,000 addresses, some 200 lines a file. */
 const BUCKETS = 256;
 
 /** How far the seal lies back: no later change of a directory can bear its time, as clocks go forward. */
@@ -40,6 +40,8 @@ export class OwnerIndex {
   readonly #host: Host;
   readonly #directory: string;
   readonly #network: string;
+  /** What was read or written so far. */
+  readonly #texts = new Map<string, string>();
 
   /** The index in `directory` of the reservations in the directory `network`. */
   constructor(host: Host, directory: string, network: string) {
@@ -79,31 +81,33 @@ export class OwnerIndex {
   }
 
   add(entry: Entry): void {
-    this.#write(bucketOf(entry.containerId), O_APPEND, format(entry));
+    const bucket = bucketOf(entry.containerId);
+    const known = this.#texts.get(bucket);
+    this.#write(bucket, O_APPEND, format(entry));
+    if (known !== undefined) this.#texts.set(bucket, known + format(entry));
   }
 
   /** Forgets addresses of a container. */
   remove(containerId: string, addresses: readonly string[]): void {
     const bucket = bucketOf(containerId);
-    const lines = this.#lines(bucket);
-    const isGone = ({ address, containerId: id }: Entry) => id === containerId && addresses.includes(address);
-    const left = lines.filter((line) => !line.startsWith(`${containerId}\t`) || !isGone(parse(line)));
-    if (left.length === 0) this.#host.removeFile(this.#path(bucket));
-    else if (left.length < lines.length)
-      this.#write(bucket, O_TRUNC, left.map((line) => `${line}\n`).join(""));
+    const isGone = (line: string) =>
+      line.startsWith(`${containerId}\t`) && addresses.includes(parse(line).address);
+    const left = this.#lines(bucket).filter((line) => !isGone(line));
+    this.#replace(bucket, left.map((line) => `${line}\n`).join(""));
   }
 
   /** Makes the index hold exactly these entries. */
   rebuild(entries: Iterable<Entry>): void {
     this.#host.makeDirectories(this.#directory, 0o700);
-    // Removed, and not overwritten: that breaks the seal before the first line is lost.
-    for (const bucket of this.#buckets()) this.#host.removeFile(this.#path(bucket));
+    // No longer sealed, before the first line is lost.
+    check("utimensat", this.#host.sys.settime(this.#directory, 0), this.#directory);
     const texts = new Map<string, string>();
     for (const entry of entries) {
       const bucket = bucketOf(entry.containerId);
       texts.set(bucket, (texts.get(bucket) ?? "") + format(entry));
     }
-    for (const [bucket, text] of texts) this.#write(bucket, O_TRUNC, text);
+    for (const bucket of this.#buckets()) this.#replace(bucket, texts.get(bucket) ?? "");
+    for (const [bucket, text] of texts) this.#replace(bucket, text);
   }
 
   #buckets(): string[] {
@@ -111,8 +115,20 @@ export class OwnerIndex {
   }
 
   #lines(bucket: string): string[] {
-    const text = this.#host.readFileIfAny(this.#path(bucket)) ?? "";
+    const text = this.#text(bucket);
     return text === "" ? [] : text.trimEnd().split("\n");
+  }
+
+  #text(bucket: string): string {
+    const text = this.#texts.get(bucket) ?? this.#host.readFileIfAny(this.#path(bucket)) ?? "";
+    this.#texts.set(bucket, text);
+    return text;
+  }
+
+  #replace(bucket: string, text: string): void {
+    if (text === "") this.#host.removeFile(this.#path(bucket));
+    else if (text !== this.#text(bucket)) this.#write(bucket, O_TRUNC, text);
+    this.#texts.set(bucket, text);
   }
 
   #write(bucket: string, how: typeof O_APPEND | typeof O_TRUNC, text: string): void {
@@ -130,12 +146,12 @@ export class OwnerIndex {
   }
 }
 
-/** The number of a container's file: FNV-1a of its ID, folded. */
+/** The number of a container's file: FNV-1a of the end of its ID, where IDs differ, folded. */
 function bucketOf(containerId: string): string {
   let hash = 0x811c9dc5;
-  for (let i = 0; i < containerId.length; i++)
+  for (let i = Math.max(0, containerId.length - 16); i < containerId.length; i++)
     hash = Math.imul(hash ^ containerId.charCodeAt(i), 0x01000193) >>> 0;
-  return String((hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) % BUCKETS);
+  return String((hash ^ (hash >>> 8) ^ (hash >>> 16) ^ (hash >>> 24)) & (BUCKETS - 1));
 }
 
 function format({ containerId, ifName, address, boot, mtimeNs }: Entry): string {

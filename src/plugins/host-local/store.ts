@@ -180,7 +180,7 @@ export class Store {
           const address = ip.toString();
           const status = this.#host.statIfAny(this.#path(address));
           if (status === undefined) return { ip, reclaim: false };
-          if (status.size === 0) return { ip, reclaim: true };
+          if (status.size === 0 && isFile(status)) return { ip, reclaim: true };
           if (!dead && this.#boot.maybeOlder(status) && this.isDead(address, status))
             dead = { ip, reclaim: true };
           if (dead && ++passed > LOOK_AHEAD) return dead;

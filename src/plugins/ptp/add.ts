@@ -1,13 +1,12 @@
 import { hostCidr } from "../../address/cidr.ts";
 import { configureInterface } from "../../net/configure.ts";
 import { masquerade } from "../../net/masquerade.ts";
-import { markOwner } from "../../net/owned.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
-import { createVeth } from "../../net/veth.ts";
+import { createVeth, requireLink } from "../../net/veth.ts";
 import { addAddress, IFA_F_NODAD } from "../../netlink/address.ts";
 import type { LinkRef } from "../../netlink/link.ts";
 import type { Request } from "../../netlink/message.ts";
-import { addRoute, RT_SCOPE_LINK, type Route as KernelRoute } from "../../netlink/route.ts";
+import { addRoute, type Route as KernelRoute, RT_SCOPE_LINK } from "../../netlink/route.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { checkArgs } from "../../spec/args.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
@@ -31,18 +30,33 @@ export function add(request: AddRequest<PtpConfig>, undo: Undo): Result {
   const leased = leaseFrom(request, undo);
   const ips = leased.ips.map((ip) => ({ ...withGateway(ip), interface: INSIDE }));
   const mtu = config.mtu || undefined;
-  const { inside, outside } = undo.keep(createVeth({ inside: { netns, name: ifName }, outside: { netns: hostNetns }, mtu }));
-  hostNetns.route.execute([...markOwner(outside, request), ...ips.flatMap((ip) => hostSide(outside, ip))]);
+  const { inside, outside } = undo.keep(
+    createVeth({ inside: { netns, name: ifName }, outside: { netns: hostNetns }, mtu, owner: request }),
+  );
+  hostNetns.route.execute(ips.flatMap((ip) => hostSide(outside, ip)));
   // No subnet route: neighbours too are reached through the host.
-  configureInterface(netns, inside, { ips, routes: leased.routes ?? [], linkRoutes: ips.flatMap(throughGateway), noSubnetRoutes: true });
+  configureInterface(netns, inside, {
+    ips,
+    routes: leased.routes ?? [],
+    linkRoutes: ips.flatMap(throughGateway),
+    noSubnetRoutes: true,
+  });
   enableForwarding(
     hostNetns,
     ips.map(({ address }) => address.family),
   );
-  if (config.ipMasq) undo.keep(masquerade({ ...request, netns: hostNetns, addresses: ips.map(({ address }) => address), backend: config.ipMasqBackend }));
+  if (config.ipMasq)
+    undo.keep(
+      masquerade({
+        ...request,
+        netns: hostNetns,
+        addresses: ips.map(({ address }) => address),
+        backend: config.ipMasqBackend,
+      }),
+    );
   return {
     interfaces: [
-      { name: outside.name, mac: `${outside.mac}` },
+      { name: outside.name, mac: `${requireLink(hostNetns, outside.name).mac}` },
       { name: inside.name, mac: `${inside.mac}`, sandbox: netns.path },
     ],
     ips,
@@ -53,7 +67,11 @@ export function add(request: AddRequest<PtpConfig>, undo: Undo): Result {
 
 function withGateway(ip: IpConfig): Leased {
   if (ip.gateway !== undefined) return { ...ip, gateway: ip.gateway };
-  throw new CniError(ErrorCode.InvalidConfig, `IPAM gave no gateway for ${ip.address}`, "ptp gives it to the host's end: name one in the ipam section.");
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    `IPAM gave no gateway for ${ip.address}`,
+    "ptp gives it to the host's end: name one in the ipam section.",
+  );
 }
 
 /** The host's end has the gateway's address, and a route leads to the container's. */
