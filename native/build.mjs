@@ -26,20 +26,41 @@ const { values: options } = parseArgs({
 const ENGINE_FILES = ["quickjs.c", "libregexp.c", "libunicode.c", "dtoa.c"];
 const ENGINE_SHA256 = "3991ec577eee27179c6ba7db0cfbec99384a9ea1c5f1e68cedba5b40f17619b3";
 const engineDir =
-  process.env.QUICKJS_DIR ?? join(dirname(require.resolve("@scriptc/runtime/package.json")), "vendor/quickjs-ng");
+  process.env.QUICKJS_DIR ??
+  join(dirname(require.resolve("@scriptc/runtime/package.json")), "vendor/quickjs-ng");
 
 const toolchain = options.debug
-  ? { cc: "gcc", flags: ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"], engine: [], link: [] }
+  ? {
+      cc: "gcc",
+      flags: ["-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+      engine: [],
+      interpreter: [],
+      link: [],
+    }
   : {
       cc: "musl-gcc",
       // musl-gcc hides the system's headers: the kernel's are wanted, behind musl's own.
       flags: ["-O2", "-DNDEBUG", "-idirafter", "/usr/include", "-idirafter", `/usr/include/${machine()}`],
-      // Nothing unwinds; and a small engine touches fewer pages than a fast one.
+      // Nothing unwinds, so tables for it go. The interpreter is worth some room, its compiler and the rest are not.
       engine: ["-Os", "-fno-asynchronous-unwind-tables"],
-      link: ["-static", "-s"],
+      interpreter: [
+        "-O2",
+        "-fno-inline-functions",
+        "-fno-align-functions",
+        "-fno-align-loops",
+        "-fno-align-jumps",
+      ],
+      link: ["-static", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none"],
     };
 const work = join(root, "dist/build", options.debug ? "debug" : "release");
-const common = ["-std=gnu11", "-funsigned-char", "-ffunction-sections", "-fdata-sections", "-D_GNU_SOURCE", `-I${engineDir}`];
+const common = [
+  "-std=gnu11",
+  "-funsigned-char",
+  "-ffunction-sections",
+  "-fdata-sections",
+  "-D_GNU_SOURCE",
+  `-I${engineDir}`,
+];
 const ours = ["-Wall", "-Wextra", "-Werror"];
 
 const run = promisify(execFile);
@@ -81,18 +102,28 @@ async function compileC(source, output, flags, headers = []) {
 function checkEngine() {
   if (process.env.QUICKJS_DIR) return;
   const hash = createHash("sha256");
-  for (const name of readdirSync(engineDir).filter((name) => /\.[ch]$/.test(name)).sort())
+  for (const name of readdirSync(engineDir)
+    .filter((name) => /\.[ch]$/.test(name))
+    .sort())
     hash.update(`${name}\0`).update(readFileSync(join(engineDir, name)));
   const found = hash.digest("hex");
-  if (found !== ENGINE_SHA256) throw new Error(`the engine's source in ${engineDir} has hash ${found}, expected ${ENGINE_SHA256}`);
+  if (found !== ENGINE_SHA256)
+    throw new Error(`the engine's source in ${engineDir} has hash ${found}, expected ${ENGINE_SHA256}`);
 }
 
 async function buildEngine() {
   checkEngine();
   const headers = [native("sys.h")];
   await Promise.all([
-    ...ENGINE_FILES.map((name) => compileC(join(engineDir, name), object(name), ["-w", ...toolchain.engine])),
+    ...ENGINE_FILES.map((name) =>
+      compileC(join(engineDir, name), object(name), [
+        "-w",
+        ...toolchain.engine,
+        ...(name === "quickjs.c" ? toolchain.interpreter : []),
+      ]),
+    ),
     compileC(native("sys.c"), object("sys.c"), ours, headers),
+    compileC(native("sha512.c"), object("sha512.c"), ours, [native("sha512.h")]),
     compileC(native("arena.c"), object("arena.c"), ours, [native("arena.h")]),
     compileC(native("compile.c"), object("compile.c"), ours),
   ]);
@@ -102,7 +133,16 @@ async function buildEngine() {
 }
 
 function link(output, objects) {
-  return run(toolchain.cc, [...toolchain.flags, ...objects, ...toolchain.link, "-Wl,--gc-sections", "-lm", "-lpthread", "-o", output]);
+  return run(toolchain.cc, [
+    ...toolchain.flags,
+    ...objects,
+    ...toolchain.link,
+    "-Wl,--gc-sections",
+    "-lm",
+    "-lpthread",
+    "-o",
+    output,
+  ]);
 }
 
 /** Types become spaces, so that lines and columns stay those of the TypeScript. */
@@ -121,7 +161,9 @@ async function modulesOf(entry) {
   for (const source of found) {
     const stripped = strippedPath(source);
     await stripTypes(source, stripped);
-    for (const [, name] of readFileSync(stripped, "utf8").matchAll(/(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g)) {
+    for (const [, name] of readFileSync(stripped, "utf8").matchAll(
+      /(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g,
+    )) {
       const imported = resolve(dirname(source), name);
       if (existsSync(imported)) found.add(imported); // what is missing, tsc reports better
     }
@@ -133,27 +175,35 @@ async function modulesOf(entry) {
 async function buildProgram(output, base, entry, suffix = "") {
   const stripped = strippedPath(base);
   const names = (await modulesOf(entry)).map((source) => relative(base, source));
-  const hot = await compileModules(`hot${suffix}`, stripped, names.filter((name) => !isCold(name)));
+  const hot = await compileModules(
+    `hot${suffix}`,
+    stripped,
+    names.filter((name) => !isCold(name)),
+  );
   const cold = await compileModules(`cold${suffix}`, stripped, names.filter(isCold));
   const host = object(`engine${suffix}.c`);
   const headers = [native("sys.h"), native("modules.h"), native("arena.h")];
   await compileC(native("engine.c"), host, [...ours, `-DENTRY="${relative(base, entry)}"`], headers);
-  const objects = [host, object("sys.c"), object("arena.c"), ...ENGINE_FILES.map(object)];
+  const objects = [host, object("sys.c"), object("sha512.c"), object("arena.c"), ...ENGINE_FILES.map(object)];
   const make = options.debug ? linkWithModules : linkWithImage;
   await when(output, [hot, cold, ...objects], () => make(output, objects, { hot, cold }, suffix));
 }
 
 /** What the usual plugin calls do not need: it stays bytecode until it is imported, and takes less room so. */
-const isCold = (name) => /^(cli|runtime)\/|\b(check|gc|status|iptables|static)\.ts$/.test(name);
+const isCold = (name) =>
+  /^(cli|runtime)\/|^spec\/(config|derive|json-)|\b(check|gc|status|iptables|static|verify|compare|route-list)\.ts$/.test(name);
 
 /** Bytecode of the modules, in the file that is given back. */
 async function compileModules(title, folder, names) {
   const bytecode = join(work, `${title}.bin`);
   // The list of names is an input too: a file that went must leave the executable.
   const list = join(work, `${title}.txt`);
-  if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n")) writeFileSync(list, names.join("\n"));
+  if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n"))
+    writeFileSync(list, names.join("\n"));
   await when(bytecode, [list, join(work, "compile"), ...names.map((name) => join(folder, name))], () =>
-    run(join(work, "compile"), [bytecode, folder, ...names], { env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" } }),
+    run(join(work, "compile"), [bytecode, folder, ...names], {
+      env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" },
+    }),
   );
   return bytecode;
 }
@@ -199,16 +249,33 @@ async function dataObject(suffix, { bytecode, imageSize }) {
 }
 
 async function buildAddon() {
-  const sources = [native("sys.c"), native("node.c")];
+  const sources = [native("sys.c"), native("sha512.c"), native("node.c")];
   const headers = require("node-api-headers").include_dir;
   await when(join(root, "dist/host.node"), [...sources, native("sys.h")], () =>
-    run("gcc", ["-O2", "-D_GNU_SOURCE", ...ours, `-I${headers}`, "-shared", "-fPIC", ...sources, "-o", join(root, "dist/host.node")]),
+    run("gcc", [
+      "-O2",
+      "-D_GNU_SOURCE",
+      ...ours,
+      `-I${headers}`,
+      "-shared",
+      "-fPIC",
+      ...sources,
+      "-o",
+      join(root, "dist/host.node"),
+    ]),
   );
 }
 
 async function buildLibrary() {
-  await when(join(root, "dist/node/runtime/index.node.js"), files("src", (name) => /(?<!\.test)\.ts$/.test(name)), () =>
-    execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", join(root, "tsconfig.node.json")], { stdio: "inherit" }),
+  await when(
+    join(root, "dist/node/runtime/index.node.js"),
+    files("src", (name) => /(?<!\.test)\.ts$/.test(name)),
+    () =>
+      execFileSync(
+        process.execPath,
+        [require.resolve("typescript/bin/tsc"), "-p", join(root, "tsconfig.node.json")],
+        { stdio: "inherit" },
+      ),
   );
 }
 
@@ -217,7 +284,10 @@ function alone() {
   const lock = join(work, "lock");
   if (process.env.PLUMB_BUILD_LOCK === lock) return;
   const command = [lock, process.execPath, ...process.argv.slice(1)];
-  const { status } = spawnSync("flock", command, { stdio: "inherit", env: { ...process.env, PLUMB_BUILD_LOCK: lock } });
+  const { status } = spawnSync("flock", command, {
+    stdio: "inherit",
+    env: { ...process.env, PLUMB_BUILD_LOCK: lock },
+  });
   process.exit(status ?? 1);
 }
 

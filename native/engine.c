@@ -125,7 +125,7 @@ static int fatal(JSContext *ctx, JSValue error) {
 typedef struct {
   JSRuntime *runtime;
   JSContext *context;
-  JSModuleDef *entry;  // loaded, not run
+  JSValue main;        // what the entry module exports by this name: an async function that gives the exit code
   JSValue rejections;  // promises that were rejected and that nobody has handled yet, with their reasons
 } Engine;
 
@@ -183,16 +183,29 @@ static int finish(JSContext *ctx) {
   return JS_IsUndefined(rejection) ? 0 : fatal(ctx, rejection);
 }
 
-static int run(JSContext *ctx) {
-  if (!engine->entry && !(engine->entry = load(ctx, ENTRY, NULL))) return fatal(ctx, JS_GetException(ctx));
-  JSValue module = JS_MKPTR(JS_TAG_MODULE, engine->entry);
-  if (JS_ResolveModule(ctx, module) < 0) return fatal(ctx, JS_GetException(ctx));
-  JSValue done = JS_EvalFunction(ctx, module);
-  if (JS_IsException(done)) return fatal(ctx, JS_GetException(ctx));
-  return finish(ctx);
+// Loads the entry module, and all that it imports at once.
+static int load_entry(JSContext *ctx) {
+  JSValue loaded = JS_LoadModule(ctx, NULL, ENTRY);
+  if (JS_IsException(loaded)) return fatal(ctx, JS_GetException(ctx));
+  if (finish(ctx)) return 1;
+  if (JS_PromiseState(ctx, loaded) != JS_PROMISE_FULFILLED) return fatal(ctx, JS_PromiseResult(ctx, loaded));
+  JSValue exports = JS_PromiseResult(ctx, loaded);
+  engine->main = JS_GetPropertyStr(ctx, exports, "main");
+  JS_FreeValue(ctx, exports);
+  JS_FreeValue(ctx, loaded);
+  return 0;
 }
 
-// The modules of a file of bytecode run once, all but the entry, so that later runs find their functions made.
+static int run(JSContext *ctx) {
+  int32_t code = 1;
+  JSValue done = JS_Call(ctx, engine->main, JS_UNDEFINED, 0, NULL);
+  if (JS_IsException(done)) return fatal(ctx, JS_GetException(ctx));
+  if (finish(ctx)) return 1;
+  JS_ToInt32(ctx, &code, JS_PromiseResult(ctx, done));
+  return code;
+}
+
+// The modules of a file of bytecode are loaded once, so that later runs find their functions made.
 static int make_image(const char *input, const char *output) {
   struct stat file;
   int fd = open(input, O_RDONLY);
@@ -202,12 +215,10 @@ static int make_image(const char *input, const char *output) {
   if (!start_engine()) return fputs("out of memory\n", stderr), 1;
   JSContext *ctx = engine->context;
   making_image = true;
-  for (const uint8_t *at = start; at < end; at = module_at(at).end) {
-    const char *name = module_at(at).name;
-    if (!strcmp(name, ENTRY)) engine->entry = load(ctx, name, NULL);
-    else JS_FreeValue(ctx, JS_LoadModule(ctx, NULL, name));
-  }
-  if (!engine->entry || finish(ctx)) return 1;
+  if (load_entry(ctx)) return 1;
+  for (const uint8_t *at = start; at < end; at = module_at(at).end)
+    JS_FreeValue(ctx, JS_LoadModule(ctx, NULL, module_at(at).name));
+  if (finish(ctx)) return 1;
   JS_RunGC(engine->runtime);
   return image_write(output, engine);
 }
@@ -217,5 +228,6 @@ int main(int argc, char **argv) {
   if ((engine = image_root())) JS_UpdateStackTop(engine->runtime);
   else if (argc == 4 && !strcmp(argv[1], "--make-image") && image_begin()) return make_image(argv[2], argv[3]);
   else if (!start_engine()) return fputs("plumb: out of memory\n", stderr), 1;
+  else if (load_entry(engine->context)) return 1;
   _exit(run(engine->context)); // the kernel frees faster than we could
 }

@@ -1,4 +1,5 @@
 // Linux system calls for plumb: a function a call, results >= 0 or -errno, and nothing decided here.
+#include "sha512.h"
 #include "sys.h"
 #include <dirent.h>
 #include <errno.h>
@@ -668,6 +669,11 @@ CALL(sys_clock) {
 CALL(sys_isatty) { UNUSED; return isatty(a[0].i); }
 CALL(sys_getpid) { UNUSED; return getpid(); }
 CALL(sys_geteuid) { UNUSED; return geteuid(); }
+CALL(sys_sha512) {
+  uint8_t digest[64];
+  sha512(a[0].p, a[0].n, digest);
+  return give(out, digest, sizeof digest);
+}
 
 // How many bytes at p form one character in UTF-8; 0 if they form none. `bad` is then how many U+FFFD stands for (the
 // Encoding standard's decoder: the longest beginning of a character, or one byte).
@@ -759,6 +765,7 @@ const Sys sys_table[] = {
     {"isatty", "ii", sys_isatty},
     {"getpid", "i", sys_getpid},
     {"geteuid", "i", sys_geteuid},
+    {"sha512", "bb", sys_sha512},
     {"encode", "bt", sys_encode},
     {"decode", "tb", sys_decode},
     {"exit", "ii", sys_exit},

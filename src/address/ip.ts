@@ -66,9 +66,10 @@ function parseV4(text: string): Uint8Array | undefined {
   if (parts.length !== 4) return undefined;
   const bytes = new Uint8Array(4);
   for (let i = 0; i < 4; i++) {
-    // No leading zeros: some read 010 as ten, others as eight.
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(parts[i]!) || Number(parts[i]) > 255) return undefined;
-    bytes[i] = Number(parts[i]);
+    const value = Number(parts[i]);
+    // Back to the same text: no leading zeros, which some read as decimal and others as octal.
+    if (String(value) !== parts[i] || !(value >= 0 && value <= 255)) return undefined;
+    bytes[i] = value;
   }
   return bytes;
 }

@@ -1,5 +1,4 @@
 import type { Host } from "../host/host.ts";
-import { sha512 } from "../net/sha512.ts";
 import { splitPath } from "../plugin/exec.ts";
 import { pluginTypes } from "../plugins/registry.ts";
 import type { Attachment } from "../runtime/chain.ts";
@@ -34,7 +33,7 @@ export function openRuntime(host: Host): Runtime {
 export function attachmentOf(host: Host, netns: string, ifName: string | undefined): Attachment {
   const path = absolutePath(host, netns);
   return {
-    containerId: `cnitool-${sha512(host.encode(path)).slice(0, 20)}`,
+    containerId: `cnitool-${host.sha512(path, 20)}`,
     netns: path,
     ifName: ifName ?? (host.variable("CNI_IFNAME") || "eth0"),
     ...parametersOf(host),

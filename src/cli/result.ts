@@ -11,7 +11,7 @@ export interface ReadResult {
 
 /** Reads what a runtime gives. The JSON is indented as cnitool indents it. */
 export async function readResult(raw: JsonObject): Promise<ReadResult> {
-  const codec = await resultCodec(resultVersion(raw, "1.1.0"));
+  const codec = resultCodec(resultVersion(raw, "1.1.0"));
   const result = codec.decode(raw);
   return { result, json: JSON.stringify(codec.encode(result), null, 4) };
 }

@@ -1,5 +1,6 @@
 import { errno } from "./errno.ts";
 import { FakeFiles, type FakeNode } from "./fake-files.ts";
+import { sha512 } from "./fake-sha512.ts";
 import { decodeUtf8, encodeUtf8 } from "./fake-text.ts";
 import {
   CLOCK_REALTIME,
@@ -241,6 +242,7 @@ export class FakeSystem {
           node.mode = (node.mode & ~0o7777) | mode;
           return 0;
         }),
+      sha512: (data) => Uint8Array.from(sha512(data).match(/../g)!, (pair) => Number.parseInt(pair, 16)),
       settime: (name, mtimeNs) =>
         find(name, true, (node) => {
           node.mtimeNs = mtimeNs;

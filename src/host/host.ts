@@ -262,6 +262,14 @@ export class Host {
     this.sys.poll(new Uint8Array(), ms);
   }
 
+  /** The first hexadecimal digits of the SHA-512 of a text's UTF-8; `count` is even, 128 are all. */
+  sha512(text: string, count = 128): string {
+    const digest = this.sys.sha512(this.sys.encode(text));
+    let digits = "";
+    for (let i = 0; i < count / 2; i++) digits += (digest[i]! + 256).toString(16).slice(1);
+    return digits;
+  }
+
   /** UTF-8. */
   encode(text: string): Uint8Array {
     return this.sys.encode(text);

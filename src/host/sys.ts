@@ -83,6 +83,8 @@ export interface Sys {
   isatty(fd: number): number;
   getpid(): number;
   geteuid(): number;
+  /** The digest (FIPS 180-4), 64 bytes. No system call, but fifty times faster here than in the engine. */
+  sha512(data: Uint8Array): Uint8Array;
   encode(text: string): Uint8Array;
   decode(utf8: Uint8Array): string;
   exit(code: number): never;

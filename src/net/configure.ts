@@ -11,7 +11,7 @@ import {
 import { setIpv4 } from "../netlink/devconf.ts";
 import { type LinkRef, setLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
-import { addRoute, type Route as KernelRoute } from "../netlink/route.ts";
+import { appendRoute, type Route as KernelRoute } from "../netlink/route.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { IpConfig, Route } from "../spec/result.ts";
 import type { Namespace } from "./namespace.ts";
@@ -60,9 +60,17 @@ function configuration(link: LinkRef, wish: InterfaceWish): Request[] {
     ...addresses(4, 0),
     setLink(link, { up: true }),
     ...addresses(6, detectDuplicates ? 0 : IFA_F_NODAD),
-    ...linkRoutes.map((route) => addRoute(link, route)),
-    ...routes.map((route) => addRoute(link, kernelRoute(route, ips))),
+    // Another interface of the container may have a route to the same destination, and keeps it.
+    ...distinct([...linkRoutes, ...routes.map((route) => kernelRoute(route, ips))]).map((route) =>
+      appendRoute(link, route),
+    ),
   ];
+}
+
+/** A default route may be wished for twice: by IPAM, and by the plugin. The kernel refuses the second. */
+function distinct(routes: readonly KernelRoute[]): readonly KernelRoute[] {
+  if (routes.length < 2) return routes;
+  return [...new Map(routes.map((route) => [JSON.stringify(route), route])).values()];
 }
 
 /** An IPv4 address with the broadcast address of its network, which the kernel sets for nobody. */
@@ -78,7 +86,16 @@ export function kernelRoute(
   const gateway = gw ?? ips.find((ip) => ip.gateway?.family === dst.family)?.gateway;
   // A route of scope link has no gateway, even where a default could be found.
   const direct = gw === undefined && scope !== undefined && scope >= 253;
-  return { dst: dst.network, gateway: direct ? undefined : gateway, mtu, advmss, priority, table, scope };
+  return {
+    dst: dst.network,
+    gateway: direct ? undefined : gateway,
+    mtu,
+    advmss,
+    priority,
+    // RT_TABLE_UNSPEC: the kernel takes the main table.
+    table: table || undefined,
+    scope,
+  };
 }
 
 /** Container engines disable IPv6 in their namespaces; who asks for an address wants it. */

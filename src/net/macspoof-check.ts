@@ -1,9 +1,9 @@
 import type { ChainId } from "../netlink/nftables/chain.ts";
 import { isMadeOf } from "../netlink/nftables/compare.ts";
 import type { Expression } from "../netlink/nftables/expressions.ts";
+import { damaged } from "./damaged.ts";
 import { chainsOf, expressionsOf, PREROUTING, rulesOf, type SpoofCheck } from "./macspoof.ts";
 import type { Namespace } from "./namespace.ts";
-import { damaged } from "./verify.ts";
 
 /** Throws (code 100) unless all rules are there that `protectFromSpoofing` makes, in their order. */
 export function checkMacSpoofCheck({ netfilter }: Namespace, check: SpoofCheck): void {

@@ -15,6 +15,7 @@ import { matchInterface, matchMac } from "../netlink/nftables/match.ts";
 import { addRule, deleteRule, flushChain, type ListedRule, listRules } from "../netlink/nftables/rule.ts";
 import { addTable } from "../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
+import { allOrNothing } from "./all-or-nothing.ts";
 import type { Namespace } from "./namespace.ts";
 
 const TABLE: TableId = { family: "bridge", name: "nat" };
@@ -42,20 +43,20 @@ export function protectFromSpoofing(host: Namespace, check: SpoofCheck): { remov
   const comment = commentOf(check.id);
   const add = ({ table, name }: ChainId, list: readonly Expression[][]) =>
     list.map((expressions) => addRule({ table, chain: name, comment, expressions }));
-  host.netfilter.execute(
-    batch([
-      addTable(TABLE),
-      addChain({ ...PREROUTING, base: { type: "filter", hook: "prerouting", priority: PRIORITY } }),
-      addChain(port),
-      addChain(mac),
-      flushChain(port),
-      flushChain(mac),
-      ...add(mac, rules.mac),
-      ...add(port, rules.port),
-      ...add(PREROUTING, rules.prerouting),
-    ]),
-  );
-  return { remove: () => removeMacSpoofCheck(host, check.id) };
+  const requests = [
+    addTable(TABLE),
+    addChain({ ...PREROUTING, base: { type: "filter", hook: "prerouting", priority: PRIORITY } }),
+    addChain(port),
+    addChain(mac),
+    flushChain(port),
+    flushChain(mac),
+    ...add(mac, rules.mac),
+    ...add(port, rules.port),
+    ...add(PREROUTING, rules.prerouting),
+  ];
+  const remove = () => removeMacSpoofCheck(host, check.id);
+  allOrNothing(() => host.netfilter.execute(batch(requests)), remove);
+  return { remove };
 }
 
 /** The rules of each chain. */

@@ -1,11 +1,11 @@
 import { getChain } from "../netlink/nftables/chain.ts";
 import { isMadeOf } from "../netlink/nftables/compare.ts";
 import { listRules } from "../netlink/nftables/rule.ts";
+import { damaged } from "./damaged.ts";
 import { saveIptables } from "./iptables.ts";
 import { CHECKS, leavingNetwork, POSTROUTING, POSTROUTING_RULES } from "./masquerade.ts";
 import { iptablesRules } from "./masquerade-iptables.ts";
 import { type MasqueradeWish, ownerHash } from "./masquerade-owner.ts";
-import { damaged } from "./verify.ts";
 
 /** Throws (code 100) unless all is there that `masquerade` makes for these addresses. */
 export function checkMasquerade(wish: MasqueradeWish): void {

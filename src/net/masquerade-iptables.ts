@@ -22,8 +22,8 @@ import type { Namespace } from "./namespace.ts";
 const ATTEMPTS = 10;
 
 /** As `masquerade`, by the program iptables-restore, which runs once for each family. */
-export function masqueradeByIptables(wish: MasqueradeWish): { remove(): void } {
-  const { netns, addresses } = wish;
+export function masqueradeByIptables(wish: MasqueradeWish): void {
+  const { netns } = wish;
   for (const family of [4, 6] as const) {
     const wanted = iptablesRules(wish, family);
     if (wanted.length === 0) continue;
@@ -37,7 +37,6 @@ export function masqueradeByIptables(wish: MasqueradeWish): { remove(): void } {
     const lines = missing.map((rule) => (rule.endsWith(" -j ACCEPT") ? rule.replace("-A", "-I") : rule));
     restoreIptables(netns.host, family, transaction([...declaration, ...lines]));
   }
-  return { remove: () => removeIptablesMasquerade(netns, wish, addresses) };
 }
 
 /** The rules of one family as iptables-save prints them. */

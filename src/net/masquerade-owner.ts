@@ -2,7 +2,6 @@ import type { Cidr } from "../address/cidr.ts";
 import type { Host } from "../host/host.ts";
 import { COMMENT_LENGTH_MAX } from "../netlink/nftables/comment.ts";
 import type { Namespace } from "./namespace.ts";
-import { sha512 } from "./sha512.ts";
 
 const HASH_DIGITS = 16;
 const CHAIN_LENGTH = 28;
@@ -25,12 +24,12 @@ export interface MasqueradeWish extends MasqueradeOwner {
 
 /** With what the comment of every rule of a network begins. */
 export function networkHash(host: Host, network: string): string {
-  return sha512(host.encode(network)).slice(0, HASH_DIGITS);
+  return host.sha512(network, HASH_DIGITS);
 }
 
 /** With what the comment of every rule of one owner begins. */
 export function ownerHash(host: Host, { network, ifName, containerId }: MasqueradeOwner): string {
-  const interfaceHash = sha512(host.encode(`${ifName}:${containerId}`)).slice(0, HASH_DIGITS);
+  const interfaceHash = host.sha512(`${ifName}:${containerId}`, HASH_DIGITS);
   return `${networkHash(host, network)}-${interfaceHash}`;
 }
 
@@ -44,7 +43,7 @@ export function ownerComment(host: Host, owner: MasqueradeOwner): string {
 
 /** The chain of iptables, for all interfaces of the container on the network. */
 export function iptablesChain(host: Host, { network, containerId }: Omit<MasqueradeOwner, "ifName">): string {
-  return `CNI-${sha512(host.encode(network + containerId))}`.slice(0, CHAIN_LENGTH);
+  return `CNI-${host.sha512(network + containerId, CHAIN_LENGTH - 4)}`;
 }
 
 /** The comment of rules of iptables; it tells the network and the container. */

@@ -19,6 +19,7 @@ import { hasNftables, whereNftables } from "../netlink/nftables/support.ts";
 import { addTable } from "../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
+import { allOrNothing } from "./all-or-nothing.ts";
 import { masqueradeByIptables, removeIptablesMasquerade } from "./masquerade-iptables.ts";
 import { type MasqueradeOwner, type MasqueradeWish, ownerComment, ownerHash } from "./masquerade-owner.ts";
 import type { Namespace } from "./namespace.ts";
@@ -33,7 +34,13 @@ const ATTEMPTS = 10;
 /** Masquerades what comes from the addresses and goes beyond their networks; multicast is left alone. */
 export function masquerade(wish: MasqueradeWish): { remove(): void } {
   const { netns, addresses, backend } = wish;
-  if (backend === "iptables") return masqueradeByIptables(wish);
+  const remove = () => removeMasquerade(netns, wish, addresses);
+  allOrNothing(() => (backend === "iptables" ? masqueradeByIptables(wish) : byNftables(wish)), remove);
+  return { remove };
+}
+
+function byNftables(wish: MasqueradeWish): void {
+  const { netns, addresses } = wish;
   const comment = ownerComment(netns.host, wish);
   const rules = addresses.map((address) =>
     addRule({ table: TABLE, chain: CHECKS.name, comment, expressions: leavingNetwork(address) }),
@@ -45,7 +52,6 @@ export function masquerade(wish: MasqueradeWish): { remove(): void } {
     const details = 'Load the module nf_tables, or choose "ipMasqBackend": "iptables".';
     throw new CniError(ErrorCode.Plugin, "this kernel has no nftables", details, { cause: error });
   }
-  return { remove: () => removeMasquerade(netns, wish) };
 }
 
 /**

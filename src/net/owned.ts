@@ -1,3 +1,4 @@
+import { errno } from "../host/errno.ts";
 import { deleteLink, type Link, type LinkRef, listLinks, setLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
 import type { Namespace } from "./namespace.ts";
@@ -41,7 +42,9 @@ export function removeUnowned(
 }
 
 function remove({ route }: Namespace, kind: string, isMeant: (link: Link) => boolean): void {
-  route.execute(route.dump(listLinks({ kind })).filter(isMeant).map(deleteLink));
+  // One may go meanwhile with its peer's namespace, which the kernel is still taking down.
+  for (const link of route.dump(listLinks({ kind })).filter(isMeant))
+    route.attempt(deleteLink(link), errno.ENODEV);
 }
 
 function aliasOf({ network, containerId, ifName }: Owner): string {

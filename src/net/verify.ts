@@ -3,15 +3,10 @@ import { listAddresses } from "../netlink/address.ts";
 import { getLink, IFF_UP, type Link } from "../netlink/link.ts";
 import { RT_TABLE_MAIN } from "../netlink/route.ts";
 import { type LinkRoute, listRoutes } from "../netlink/route-list.ts";
-import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { Interface, IpConfig, Result, Route } from "../spec/result.ts";
 import { kernelRoute } from "./configure.ts";
+import { damaged } from "./damaged.ts";
 import type { Namespace } from "./namespace.ts";
-
-/** The error of CHECK: something is not as ADD has left it. */
-export function damaged(msg: string, details = "Run DEL, then ADD, to set it up again."): CniError {
-  return new CniError(ErrorCode.Plugin, msg, details);
-}
 
 /** The link that a result's interface describes: there, of this kind, with that MAC. Code 100 if not. */
 export function verifyLink({ route, path }: Namespace, kind: string, { name, mac }: Interface): Link {

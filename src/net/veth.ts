@@ -4,6 +4,7 @@ import { isNetlinkErrno } from "../netlink/error.ts";
 import { createLink, deleteLink, getLink, type Link, type LinkRef } from "../netlink/link.ts";
 import { veth } from "../netlink/links/veth.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
+import { allOrNothing } from "./all-or-nothing.ts";
 import type { Namespace } from "./namespace.ts";
 import { markOwner, type Owner } from "./owned.ts";
 
@@ -36,34 +37,39 @@ export interface VethPair {
  * The container's end is down. Code 4 if its name is taken.
  */
 export function createVeth(wish: VethWish): VethPair {
-  const { route } = wish.outside.netns;
-  const name = create(wish);
-  const remove = () => route.execute([deleteLink({ index: 0, name })]);
-  try {
-    const inside = requireLink(wish.inside.netns, wish.inside.name);
-    return { inside, outside: { index: inside.lower, name }, remove };
-  } catch (error) {
-    remove();
-    throw error;
-  }
-}
-
-/** The name of the host's end. Another process may have taken a random one: then we try another. */
-function create({ inside, outside, mtu, owner }: VethWish): string {
-  const { route, host } = outside.netns;
-  const peer = { name: inside.name, netnsFd: inside.netns.fd, mac: inside.mac, mtu };
+  const { inside, outside } = wish;
   for (let attempt = 1; ; attempt++) {
-    const name = randomName(host.random(4));
-    const own = { name, up: true, mtu, mac: outside.mac, master: outside.master };
+    const name = randomName(outside.netns.host.random(4));
     try {
-      route.execute([createLink(veth(peer), own), ...markOwner({ index: 0, name }, owner)]);
-      return name;
+      return create(wish, name);
     } catch (error) {
       if (!isNetlinkErrno(error, errno.EEXIST)) throw error;
       if (inside.netns.route.query(getLink(inside.name))) throw nameTaken(inside.name);
+      // Another link has the random name.
       if (attempt === NAME_ATTEMPTS) throw error;
     }
   }
+}
+
+function create({ inside, outside, mtu, owner }: VethWish, name: string): VethPair {
+  const { route } = outside.netns;
+  const own = { name, up: true, mtu, mac: outside.mac, master: outside.master };
+  const peer = { name: inside.name, netnsFd: inside.netns.fd, mac: inside.mac, mtu };
+  let taken = false;
+  const remove = () => {
+    if (!taken) removeLink(outside.netns, name);
+  };
+  const make = (): Link => {
+    try {
+      route.execute([createLink(veth(peer), own), ...markOwner({ index: 0, name }, owner)]);
+    } catch (error) {
+      taken = isNetlinkErrno(error, errno.EEXIST);
+      throw error;
+    }
+    return requireLink(inside.netns, inside.name);
+  };
+  const made = allOrNothing(make, remove);
+  return { inside: made, outside: { index: made.lower, name }, remove };
 }
 
 function randomName(bytes: Uint8Array): string {
@@ -92,11 +98,5 @@ export function requireLink({ route, path }: Namespace, name: string): Link {
 
 /** Deletes a link if it is there, and with a veth its peer. False if it was gone already. */
 export function removeLink({ route }: Namespace, name: string): boolean {
-  try {
-    route.execute([deleteLink({ index: 0, name })]);
-    return true;
-  } catch (error) {
-    if (isNetlinkErrno(error, errno.ENODEV)) return false;
-    throw error;
-  }
+  return route.attempt(deleteLink({ index: 0, name }), errno.ENODEV);
 }

@@ -12,41 +12,40 @@ const NOT_ASCII = /[\x80-\uffff]/;
 
 const align = (length: number): number => (length + 3) & ~3;
 
-/** Appends numbers, bytes and attributes to a growing buffer. Every method gives the writer back. */
+/**
+ * Appends numbers, bytes and attributes to a growing buffer. Every method gives the writer back. The engine writes
+ * single bytes, and reads `private` fields, faster than it calls methods of a DataView and reads #fields.
+ */
 export class Writer {
-  #bytes: Uint8Array;
-  #view: DataView;
-  #length = 0;
+  private bytes: Uint8Array;
+  private size = 0;
 
   constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+    this.bytes = new Uint8Array(capacity);
   }
 
   get length(): number {
-    return this.#length;
+    return this.size;
   }
 
   /** What was written so far: a view, valid until the next write. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return this.bytes.subarray(0, this.size);
   }
 
   u8(value: number): this {
-    const at = this.#grow(1);
-    this.#view.setUint8(at, value);
+    const at = this.grow(1);
+    this.bytes[at] = value;
     return this;
   }
 
   u16(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, value, true);
+    put16(this.grow(2), value, this.bytes);
     return this;
   }
 
   u32(value: number): this {
-    const at = this.#grow(4);
-    this.#view.setUint32(at, value, true);
+    put32(this.grow(4), value, this.bytes);
     return this;
   }
 
@@ -57,16 +56,12 @@ export class Writer {
 
   /** In network byte order. */
   be16(value: number): this {
-    const at = this.#grow(2);
-    this.#view.setUint16(at, value);
-    return this;
+    return this.u8(value >>> 8).u8(value);
   }
 
   /** In network byte order. */
   be32(value: number): this {
-    const at = this.#grow(4);
-    this.#view.setUint32(at, value);
-    return this;
+    return this.be16(value >>> 16).be16(value & 0xffff);
   }
 
   /** In network byte order, up to 2^53. */
@@ -75,117 +70,124 @@ export class Writer {
   }
 
   raw(bytes: Uint8Array): this {
-    const at = this.#grow(bytes.length);
-    this.#bytes.set(bytes, at);
+    const at = this.grow(bytes.length);
+    this.bytes.set(bytes, at);
     return this;
   }
 
   zeros(count: number): this {
-    this.#grow(count);
+    this.grow(count);
     return this;
   }
 
   /** Zeros up to the next multiple of 4. */
   pad(): this {
-    return this.zeros(align(this.#length) - this.#length);
+    return this.zeros(align(this.size) - this.size);
   }
 
   bytesAttribute(type: number, value: Uint8Array): this {
-    const at = this.#attribute(type, value.length);
-    this.#bytes.set(value, at);
+    const at = this.attribute(type, value.length);
+    this.bytes.set(value, at);
     return this;
   }
 
   /** UTF-8, closed by a NUL: names of links, tables, chains. */
   textAttribute(type: number, value: string): this {
-    const bytes = utf8Of(value);
-    const at = this.#attribute(type, bytes.length + 1);
-    for (let i = 0; i < bytes.length; i++) this.#bytes[at + i] = bytes.charCodeAt(i);
+    const text = utf8Of(value);
+    const at = this.attribute(type, text.length + 1);
+    const { bytes } = this;
+    for (let i = 0; i < text.length; i++) bytes[at + i] = text.charCodeAt(i);
     return this;
   }
 
   u8Attribute(type: number, value: number): this {
-    const at = this.#attribute(type, 1);
-    this.#view.setUint8(at, value);
+    const at = this.attribute(type, 1);
+    this.bytes[at] = value;
     return this;
   }
 
   u16Attribute(type: number, value: number): this {
-    const at = this.#attribute(type, 2);
-    this.#view.setUint16(at, value, true);
+    put16(this.attribute(type, 2), value, this.bytes);
     return this;
   }
 
   u32Attribute(type: number, value: number): this {
-    const at = this.#attribute(type, 4);
-    this.#view.setUint32(at, value, true);
+    put32(this.attribute(type, 4), value, this.bytes);
     return this;
   }
 
   u64Attribute(type: number, value: number): this {
-    return this.#header(type, 8).u64(value);
+    return this.header(type, 8).u64(value);
   }
 
   be16Attribute(type: number, value: number): this {
-    const at = this.#attribute(type, 2);
-    this.#view.setUint16(at, value);
-    return this;
+    return this.header(type, 2).be16(value).zeros(2);
   }
 
   be32Attribute(type: number, value: number): this {
-    const at = this.#attribute(type, 4);
-    this.#view.setUint32(at, value);
-    return this;
+    return this.header(type, 4).be32(value);
   }
 
   be64Attribute(type: number, value: number): this {
-    return this.#header(type, 8).be64(value);
+    return this.header(type, 8).be64(value);
   }
 
   flagAttribute(type: number): this {
-    return this.#header(type, 0);
+    return this.header(type, 0);
   }
 
   /** An attribute whose payload is what `write` appends: other attributes, or a struct and attributes. */
   nest(type: number, write: (into: this) => void): this {
-    const at = this.#length;
+    const at = this.size;
     this.u16(0).u16(type | NLA_F_NESTED);
     write(this);
-    this.#view.setUint16(at, checkedLength(this.#length - at, type), true);
+    put16(at, checkedLength(this.size - at, type), this.bytes);
     return this.pad();
   }
 
   /** Overwrites a u32 written before. */
   patchU32(at: number, value: number): void {
-    this.#view.setUint32(at, value, true);
+    put32(at, value, this.bytes);
   }
 
   /** The header of an attribute; the payload, `size` bytes without padding, follows. */
-  #header(type: number, size: number): this {
+  private header(type: number, size: number): this {
     return this.u16(checkedLength(HEADER + size, type)).u16(type);
   }
 
-  /** An attribute with a payload of zeros, and where that begins. It may replace the view: as `#grow`. */
-  #attribute(type: number, size: number): number {
+  /** An attribute with a payload of zeros, and where that begins. It may replace the buffer: as `grow`. */
+  private attribute(type: number, size: number): number {
     const length = checkedLength(HEADER + size, type);
-    const at = this.#grow(align(length));
-    this.#view.setUint16(at, length, true);
-    this.#view.setUint16(at + 2, type, true);
+    const at = this.grow(align(length));
+    put16(at, length, this.bytes);
+    put16(at + 2, type, this.bytes);
     return at + HEADER;
   }
 
-  /** Room for `count` bytes, and where it begins. It may replace the view: call it before reading that. */
-  #grow(count: number): number {
-    const at = this.#length;
-    this.#length += count;
-    if (this.#length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length));
-      larger.set(this.#bytes.subarray(0, at));
-      this.#bytes = larger;
-      this.#view = new DataView(larger.buffer);
+  /** Room for `count` bytes, and where it begins. It may replace the buffer: call it before reading that. */
+  private grow(count: number): number {
+    const at = this.size;
+    this.size += count;
+    if (this.size > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(this.bytes.length * 2, this.size));
+      larger.set(this.bytes.subarray(0, at));
+      this.bytes = larger;
     }
     return at;
   }
+}
+
+/** `at` comes first: finding it may replace the buffer that is read after it. */
+function put16(at: number, value: number, into: Uint8Array): void {
+  into[at] = value;
+  into[at + 1] = value >>> 8;
+}
+
+function put32(at: number, value: number, into: Uint8Array): void {
+  into[at] = value;
+  into[at + 1] = value >>> 8;
+  into[at + 2] = value >>> 16;
+  into[at + 3] = value >>> 24;
 }
 
 /** An attribute's length has 16 bits. */
@@ -202,47 +204,44 @@ export class WireError extends Error {
   }
 }
 
-/**
- * Reads numbers at an offset of some bytes; WireError behind their end. An answer about one link makes eighty of
- * these, so they share one view, and their fields are `private`: #fields double what an object costs the engine.
- */
+/** Reads numbers at an offset of some bytes; WireError behind their end. */
 export class Reader {
-  private readonly view: DataView;
+  /** All readers of a datagram share it. */
+  private readonly data: Uint8Array;
   private readonly start: number;
   readonly length: number;
 
-  /** `start` and `length` are within the view. */
-  constructor(bytes: Uint8Array | DataView, start = 0, length = bytes.byteLength) {
-    this.view =
-      bytes instanceof DataView ? bytes : new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** `start` and `length` are within the data. */
+  constructor(data: Uint8Array, start = 0, length = data.length) {
+    this.data = data;
     this.start = start;
     this.length = length;
   }
 
   /** A view of the bytes. */
   get bytes(): Uint8Array {
-    return new Uint8Array(this.view.buffer, this.view.byteOffset + this.start, this.length);
+    return this.data.subarray(this.start, this.start + this.length);
   }
 
   /** The part from `at`, of `length` bytes or to the end. */
   from(at: number, length = this.length - at): Reader {
-    return new Reader(this.view, this.#at(at, length), length);
+    return new Reader(this.data, this.at(at, length), length);
   }
 
   u8(at = 0): number {
-    return this.view.getUint8(this.#at(at, 1));
+    return this.data[this.at(at, 1)]!;
   }
 
   u16(at = 0): number {
-    return this.view.getUint16(this.#at(at, 2), true);
+    return get16(this.data, this.at(at, 2));
   }
 
   u32(at = 0): number {
-    return this.view.getUint32(this.#at(at, 4), true);
+    return get32(this.data, this.at(at, 4)) >>> 0;
   }
 
   i32(at = 0): number {
-    return this.view.getInt32(this.#at(at, 4), true);
+    return get32(this.data, this.at(at, 4));
   }
 
   /** Exact to 2^53. */
@@ -251,11 +250,11 @@ export class Reader {
   }
 
   be16(at = 0): number {
-    return this.view.getUint16(this.#at(at, 2));
+    return (this.u8(at) << 8) | this.u8(at + 1);
   }
 
   be32(at = 0): number {
-    return this.view.getUint32(this.#at(at, 4));
+    return this.be16(at) * 2 ** 16 + this.be16(at + 2);
   }
 
   /** Exact to 2^53. */
@@ -273,51 +272,60 @@ export class Reader {
   /** The attributes from `at` to the end, by type; of a type that comes twice, the last. */
   attributes(at = 0): Attributes {
     const offsets = new Map<number, number>();
-    const found = this.#scan(at);
+    const found = this.scan(at);
     for (let i = 0; i < found.length; i += 2) offsets.set(found[i]!, found[i + 1]!);
-    return new Attributes(this.view, offsets);
+    return new Attributes(this.data, offsets);
   }
 
   /** The attributes from `at` to the end, in their order: for lists, whose elements share a type. */
   attributeList(at = 0): [type: number, payload: Reader][] {
     const list: [number, Reader][] = [];
-    const found = this.#scan(at);
-    for (let i = 0; i < found.length; i += 2) list.push([found[i]!, payloadAt(this.view, found[i + 1]!)]);
+    const found = this.scan(at);
+    for (let i = 0; i < found.length; i += 2) list.push([found[i]!, payloadAt(this.data, found[i + 1]!)]);
     return list;
   }
 
-  /** Type and place in the view of each attribute, in turn. The engine reads bytes faster than it calls methods. */
-  #scan(from: number): number[] {
-    const { bytes, start, length: end } = this;
+  /** Type and place in the data of each attribute, in turn. */
+  private scan(from: number): number[] {
+    const { data } = this;
+    const end = this.start + this.length;
     const found: number[] = [];
-    for (let at = this.#at(from, 0) - start; at + HEADER <= end; ) {
-      const length = bytes[at]! | (bytes[at + 1]! << 8);
+    for (let at = this.at(from, 0); at + HEADER <= end; ) {
+      const length = data[at]! | (data[at + 1]! << 8);
       if (length < HEADER || at + length > end)
         throw new WireError(`attribute of ${length} bytes where ${end - at} are left`);
-      found.push((bytes[at + 2]! | (bytes[at + 3]! << 8)) & NLA_TYPE_MASK, start + at);
+      found.push((data[at + 2]! | (data[at + 3]! << 8)) & NLA_TYPE_MASK, at);
       at += (length + 3) & ~3;
     }
     return found;
   }
 
-  #at(at: number, count: number): number {
+  private at(at: number, count: number): number {
     if (at < 0 || count < 0 || at + count > this.length)
       throw new WireError(`message of ${this.length} bytes where ${at + count} were needed`);
     return this.start + at;
   }
 }
 
-function payloadAt(view: DataView, offset: number): Reader {
-  return new Reader(view, offset + HEADER, view.getUint16(offset, true) - HEADER);
+function get16(data: Uint8Array, at: number): number {
+  return data[at]! | (data[at + 1]! << 8);
+}
+
+function get32(data: Uint8Array, at: number): number {
+  return data[at]! | (data[at + 1]! << 8) | (data[at + 2]! << 16) | (data[at + 3]! << 24);
+}
+
+function payloadAt(data: Uint8Array, offset: number): Reader {
+  return new Reader(data, offset + HEADER, get16(data, offset) - HEADER);
 }
 
 /** The attributes of a message, by type. An answer about one link has sixty, of which a few are looked at. */
 export class Attributes {
-  private readonly view: DataView;
+  private readonly data: Uint8Array;
   private readonly offsets: ReadonlyMap<number, number>;
 
-  constructor(view: DataView, offsets: ReadonlyMap<number, number>) {
-    this.view = view;
+  constructor(data: Uint8Array, offsets: ReadonlyMap<number, number>) {
+    this.data = data;
     this.offsets = offsets;
   }
 
@@ -328,7 +336,7 @@ export class Attributes {
   /** The payload. */
   get(type: number): Reader | undefined {
     const offset = this.offsets.get(type);
-    return offset === undefined ? undefined : payloadAt(this.view, offset);
+    return offset === undefined ? undefined : payloadAt(this.data, offset);
   }
 
   /** The types that are there, in their order. */
@@ -338,7 +346,7 @@ export class Attributes {
 }
 
 /** No attributes at all. */
-export const NO_ATTRIBUTES = new Attributes(new DataView(new ArrayBuffer(0)), new Map());
+export const NO_ATTRIBUTES = new Attributes(new Uint8Array(), new Map());
 
 /** The UTF-8 of a text, each byte as a character. */
 function utf8Of(text: string): string {

@@ -3,7 +3,7 @@ import type { Ip } from "../address/ip.ts";
 import { Writer } from "./codec.ts";
 import { familyNumber } from "./family.ts";
 import type { LinkRef } from "./link.ts";
-import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request } from "./message.ts";
+import { NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type Request } from "./message.ts";
 
 /**
  * Routes. Wire: struct rtmsg, RTA_*, RTAX_* (linux/rtnetlink.h). What reads them is in route-list.ts: a plugin's
@@ -83,6 +83,11 @@ export function addRoute(link: LinkRef | undefined, route: Route): Request {
     body: encodeNew(link, route),
     what: `add route ${routeText(link, route)}`,
   };
+}
+
+/** Equivalent to `ip route append …`: a route to the same destination by another way stays, and is preferred. */
+export function appendRoute(link: LinkRef | undefined, route: Route): Request {
+  return { ...addRoute(link, route), flags: NLM_F_CREATE | NLM_F_APPEND };
 }
 
 /** Equivalent to `ip route replace …`: a route to the same destination with the same metric gives way. */

@@ -2,7 +2,7 @@ import { errno } from "../host/errno.ts";
 import { check, type Host } from "../host/host.ts";
 import type { Sys } from "../host/sys.ts";
 import { Writer } from "./codec.ts";
-import { isNetlinkErrno, NetlinkError, readVerdict } from "./error.ts";
+import { isNetlinkErrno, NetlinkError, readVerdict, type Verdict } from "./error.ts";
 import {
   type Dump,
   type Message,
@@ -50,6 +50,12 @@ const ACK_COST = 2048;
 export interface Posted {
   /** Waits for the acknowledgements; throws as `execute` does. */
   finish(): void;
+}
+
+/** What the kernel said to a request of a batch. */
+interface Refusal {
+  readonly index: number;
+  readonly verdict: Verdict;
 }
 
 interface Batch {
@@ -105,6 +111,19 @@ export class NetlinkSocket {
     const batch = this.#prepare(requests);
     this.#sent(this.#sys.send(this.#fd, batch.data, TIMEOUT_MS), batch.requests[0]!.what);
     this.#collect(batch);
+  }
+
+  /**
+   * As `execute`, for a request that is often refused: false if it was with one of these error numbers. It saves
+   * the making of an error.
+   */
+  attempt(request: Request, ...tolerated: number[]): boolean {
+    const batch = this.#prepare([request]);
+    this.#sent(this.#sys.send(this.#fd, batch.data, TIMEOUT_MS), request.what);
+    const refusal = this.#await(batch);
+    if (refusal && !tolerated.includes(refusal.verdict.errno))
+      throw new NetlinkError(request.what, refusal.verdict);
+    return refusal === undefined;
   }
 
   /**
@@ -176,10 +195,16 @@ export class NetlinkSocket {
     if (messages > SAFE_ACKS) size(SO_RCVBUFFORCE, messages * ACK_COST);
   }
 
-  #collect({ requests, first, selective, acknowledged }: Batch): void {
+  #collect(batch: Batch): void {
+    const refusal = this.#await(batch);
+    if (refusal) throw new NetlinkError(batch.requests[refusal.index]!.what, refusal.verdict, refusal.index);
+  }
+
+  /** Waits for all acknowledgements; gives the first refusal. */
+  #await({ requests, first, selective, acknowledged }: Batch): Refusal | undefined {
     let missing = requests.filter(acknowledged).length;
     let waiting = 0;
-    let refused: NetlinkError | undefined;
+    let refusal: Refusal | undefined;
     while (missing > 0) {
       for (const message of this.#receive(ACK_SIZE, requests[waiting]!.what)) {
         const index = message.sequence - first;
@@ -187,13 +212,13 @@ export class NetlinkSocket {
         // Not ours: a late answer to what was asked earlier.
         if (message.type !== NLMSG_ERROR || !request) continue;
         const verdict = readVerdict(message);
-        if (verdict.errno !== 0) refused ??= new NetlinkError(request.what, verdict, index);
+        if (verdict.errno !== 0) refusal ??= { index, verdict };
         if (acknowledged(request)) missing--;
         else if (index === 0 && selective) missing = 0;
         waiting = Math.min(index + 1, requests.length - 1);
       }
     }
-    if (refused) throw refused;
+    return refusal;
   }
 
   #repeat<T>(question: Dump<T>, flags: number): T[] {

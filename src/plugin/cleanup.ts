@@ -4,25 +4,23 @@ import type { Cleanup } from "./types.ts";
 
 /** Tries each step of a DEL or GC at once, and keeps the errors for the end. */
 export class CleanupList implements Cleanup {
-  readonly #errors: { readonly what: string; readonly error: CniError }[] = [];
+  readonly #errors: CniError[] = [];
 
   step(what: string, step: () => void): void {
     try {
       step();
     } catch (error) {
-      this.#errors.push({ what, error: explain(error) });
+      const { code, message, details } = explain(error);
+      this.#errors.push(new CniError(code, `cannot ${what}: ${message}`, details, { cause: error }));
     }
   }
 
-  /** Throws if a step failed: the first error's code and message, all of them in the details. */
+  /** Throws if a step failed: the first error's code and message, and all of them in the details if there are more. */
   finish(): void {
-    const [first] = this.#errors;
+    const [first, ...others] = this.#errors;
     if (first === undefined) return;
-    const lines = this.#errors.map(
-      ({ what, error: { message, details } }) => `cannot ${what}: ${message}${details && ` (${details})`}`,
-    );
-    throw new CniError(first.error.code, `cannot ${first.what}: ${first.error.message}`, lines.join("\n"), {
-      cause: first.error,
-    });
+    if (others.length === 0) throw first;
+    const lines = this.#errors.map(({ message, details }) => `${message}${details && ` (${details})`}`);
+    throw new CniError(first.code, first.message, lines.join("\n"), { cause: first });
   }
 }

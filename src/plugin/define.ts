@@ -13,8 +13,11 @@ import type {
 
 /** What a plugin does. All but `add` may be left out: then there is nothing to do. */
 export interface Verbs<C> {
-  /** Creates or changes the interface and says what came of it. What it made is undone by `undo` if it throws. */
-  add(request: AddRequest<C>, undo: Undo): Result;
+  /**
+   * Creates or changes the interface and says what came of it; nothing means: what the plugin before said. What it has
+   * made is undone by `undo` if it throws, or if its result cannot be told.
+   */
+  add(request: AddRequest<C>, undo: Undo): Result | undefined;
   /** Throws if something of what `add` made is missing or changed. */
   check(request: CheckRequest<C>): void;
   /** Removes what `add` made. What is already gone counts as removed. */
@@ -62,5 +65,5 @@ export function definePlugin<C>(definition: PluginDefinition<C>): Plugin<C> {
   };
 }
 
-/** Finds a plugin of this executable by its type. */
-export type Registry = (type: string) => Promise<Plugin> | undefined;
+/** Finds a plugin of this executable by its type; undefined if it has none of that type. */
+export type Registry = (type: string) => Promise<Plugin | undefined>;

@@ -1,20 +1,39 @@
 import { errno } from "../host/errno.ts";
-import { type Host, isErrno, S_IFMT, S_IFREG } from "../host/host.ts";
+import { type Host, S_IFMT, S_IFREG, SysError } from "../host/host.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
-import { isObject, show } from "../spec/json.ts";
+import { isObject, member, show } from "../spec/json.ts";
+import { LIMIT_ADVICE, waitLimit } from "./limit.ts";
 
 /** How long "text file busy" (a plugin being replaced) is retried. */
 const BUSY_ATTEMPTS = 5;
 const BUSY_PAUSE_MS = 200;
 
+/** DHCP asks for more than a minute before it gives up. */
+const TIMEOUT_MS = 180_000;
+
+/** The directories of a CNI_PATH. */
+export function splitPath(path: string): string[] {
+  return path.split(":").filter((directory) => directory !== "");
+}
+
 /** The first regular file of that name in the directories of CNI_PATH; undefined if there is none. */
 export function findExecutable(host: Host, type: string, path: readonly string[]): string | undefined {
   for (const directory of path) {
     const file = `${directory}/${type}`;
-    const status = directory === "" ? undefined : host.statIfAny(file);
-    if (status !== undefined && (status.mode & S_IFMT) === S_IFREG) return file;
+    if (directory !== "" && isRegularFile(host, file)) return file;
   }
   return undefined;
+}
+
+function isRegularFile(host: Host, file: string): boolean {
+  try {
+    const status = host.statIfAny(file);
+    return status !== undefined && (status.mode & S_IFMT) === S_IFREG;
+  } catch (error) {
+    // A directory that cannot be searched: the next one may have it.
+    if (error instanceof SysError) return false;
+    throw error;
+  }
 }
 
 /** Whether a file is the program that runs now. */
@@ -26,75 +45,102 @@ export function isOurself(host: Host, file: string): boolean {
 export interface PluginCall {
   readonly type: string;
   readonly file: string;
-  readonly argv?: readonly string[];
-  /** `NAME=value` entries, the whole environment. */
-  readonly env: readonly string[];
+  readonly command: string;
   /** The configuration, as JSON. */
   readonly stdin: string;
-  readonly timeoutMs: number;
 }
 
-/** Runs a plugin as the specification says, and gives the JSON value it printed; undefined if it printed nothing. */
-export function execPlugin(host: Host, call: PluginCall): unknown {
-  const { exitCode, signal, stdout } = runPatiently(host, call);
-  if (exitCode === 0) return stdout.trim() === "" ? undefined : parseOutput(call.type, stdout);
-  throw failure(call.type, exitCode, signal, stdout);
+/**
+ * Runs a plugin in our own environment, as the specification says (section 4), and gives what it printed on stdout. Its
+ * error object becomes a CniError; one without has code 100, 11 if it took too long, 5 if it could not be run.
+ */
+export function execPlugin(host: Host, { type, file, command, stdin }: PluginCall): string {
+  const env = host.environment().filter((entry) => !entry.startsWith("CNI_COMMAND="));
+  const { exitCode, signal, stdout } = runPatiently(host, type, file, {
+    argv: [file],
+    env: [...env, `CNI_COMMAND=${command}`],
+    stdin: host.encode(stdin),
+    timeoutMs: waitLimit(host, TIMEOUT_MS),
+  });
+  if (exitCode === 0) return stdout;
+  const ended = signal !== 0 ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`;
+  throw (
+    printedError(stdout) ??
+    new CniError(
+      ErrorCode.Plugin,
+      `plugin ${type} ${ended} without an error object`,
+      `${said(stdout)} See also what ${file} wrote to stderr.`,
+    )
+  );
 }
 
-function runPatiently(host: Host, { type, file, argv = [file], env, stdin, timeoutMs }: PluginCall) {
+/** What a plugin printed as the result of ADD. Code 6 if it is no JSON; an error object is thrown as what it is. */
+export function readOutput(type: string, stdout: string): unknown {
+  if (stdout.trim() === "") return {};
+  const error = printedError(stdout);
+  if (error) throw error;
+  try {
+    return JSON.parse(stdout);
+  } catch {
+    throw new CniError(ErrorCode.Decoding, `plugin ${type} printed no JSON`, said(stdout));
+  }
+}
+
+function said(stdout: string): string {
+  return stdout.trim() === "" ? "It printed nothing." : `It printed ${show(stdout)}.`;
+}
+
+function runPatiently(host: Host, type: string, file: string, options: Parameters<Host["run"]>[1]) {
   for (let attempt = 1; ; attempt++) {
     try {
-      return host.run(file, { argv, env, stdin: host.encode(stdin), timeoutMs });
+      return host.run(file, options);
     } catch (error) {
-      if (isErrno(error, errno.ETIMEDOUT))
-        throw new CniError(
-          ErrorCode.TryAgainLater,
-          `plugin ${type} did not end within ${timeoutMs / 1000} s`,
-          `${file} was killed.`,
-        );
-      if (!isErrno(error, errno.ETXTBSY) || attempt === BUSY_ATTEMPTS)
-        throw new CniError(
-          ErrorCode.Io,
-          `cannot run plugin ${type}`,
-          `${file}: ${(error as Error).message}`,
-          { cause: error },
-        );
+      if (!(error instanceof SysError)) throw error;
+      if (error.errno !== errno.ETXTBSY || attempt === BUSY_ATTEMPTS)
+        throw notRun(type, file, error, options.timeoutMs);
       host.sleep(BUSY_PAUSE_MS);
     }
   }
 }
 
-function parseOutput(type: string, stdout: string): unknown {
-  try {
-    return JSON.parse(stdout);
-  } catch {
-    throw new CniError(ErrorCode.Decoding, `plugin ${type} printed no JSON`, `It printed ${show(stdout)}.`);
+function notRun(type: string, file: string, error: SysError, timeoutMs: number): CniError {
+  if (error.errno === errno.ETIMEDOUT)
+    return new CniError(
+      ErrorCode.TryAgainLater,
+      `plugin ${type} did not end within ${timeoutMs / 1000} s`,
+      `${file} was killed. ${LIMIT_ADVICE}`,
+    );
+  return new CniError(ErrorCode.Io, `cannot run plugin ${type}: ${error.message}`, whyNotRun(error.errno), {
+    cause: error,
+  });
+}
+
+function whyNotRun(number: number): string {
+  switch (number) {
+    case errno.EACCES:
+      return "It must be executable (chmod +x), on a file system that is not mounted noexec.";
+    case errno.ENOEXEC:
+      return "It is no executable for this machine. A script begins with a line such as #!/bin/sh.";
+    case errno.ENOENT:
+      return "The interpreter that it names (in the first line of a script) is not there.";
+    case errno.EFBIG:
+      return "It printed more than any result has.";
+    default:
+      return "";
   }
 }
 
-/** The error that a plugin printed, or one about how it ended. */
-function failure(type: string, exitCode: number, signal: number, stdout: string): CniError {
-  const printed = errorOf(stdout);
-  if (printed !== undefined) return printed;
-  const ended = signal !== 0 ? `was ended by signal ${signal}` : `ended with exit code ${exitCode}`;
-  return new CniError(
-    ErrorCode.Plugin,
-    `plugin ${type} ${ended} without an error object`,
-    stdout === "" ? "It printed nothing; see what it wrote to stderr." : `It printed ${show(stdout)}.`,
-  );
-}
-
-function errorOf(stdout: string): CniError | undefined {
+/** The error object that a plugin printed; undefined if it printed something else. */
+function printedError(stdout: string): CniError | undefined {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(stdout);
-    if (!isObject(value) || typeof value["code"] !== "number") return undefined;
-    return new CniError(value["code"], String(value["msg"] ?? ""), String(value["details"] ?? ""));
+    value = JSON.parse(stdout);
   } catch {
     return undefined;
   }
-}
-
-/** The directories of a CNI_PATH. */
-export function splitPath(path: string): string[] {
-  return path.split(":").filter((directory) => directory !== "");
+  if (!isObject(value)) return undefined;
+  const [code, msg] = [member(value, "code"), member(value, "msg")];
+  if (typeof code !== "number" || typeof msg !== "string") return undefined;
+  // 0 is no error's code; who prints it has none of its own.
+  return new CniError(code || ErrorCode.Plugin, msg, String(member(value, "details") ?? ""));
 }

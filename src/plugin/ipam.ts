@@ -2,16 +2,14 @@ import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, member } from "../spec/json.ts";
 import { parsePluginType } from "../spec/names.ts";
 import type { Result } from "../spec/result.ts";
-import type { ResultCodec } from "../spec/results/index.ts";
+import { readResult } from "../spec/results/index.ts";
+import { unexpected } from "../spec/schema.ts";
 import { CleanupList } from "./cleanup.ts";
 import type { Plugin, Registry, Verbs } from "./define.ts";
-import { execPlugin, findExecutable, isOurself } from "./exec.ts";
+import { execPlugin, findExecutable, isOurself, readOutput } from "./exec.ts";
 import type { AnyRequest } from "./request.ts";
 import type { Undo } from "./types.ts";
 import { UndoList } from "./undo.ts";
-
-/** DHCP asks for more than a minute before it gives up. */
-const TIMEOUT_MS = 180_000;
 
 /** The methods that a request's `ipam` has, one for each verb. */
 export interface Ipam {
@@ -28,7 +26,6 @@ export interface IpamContext {
   /** The configuration as it was read from stdin. */
   readonly stdin: string;
   readonly registry: Registry;
-  readonly codec: ResultCodec;
 }
 
 /**
@@ -37,14 +34,20 @@ export interface IpamContext {
  */
 export async function prepareIpam(context: IpamContext): Promise<Ipam | undefined> {
   const { request, registry } = context;
-  const section = member(request.rawConfig, "ipam");
-  const named = isObject(section) ? member(section, "type") : undefined;
-  if (named === undefined || named === "") return undefined;
-  const type = parsePluginType(named);
+  const type = ipamType(request);
+  if (type === undefined) return undefined;
   const file = findExecutable(request.host, type, request.path);
   const own = file === undefined || isOurself(request.host, file) ? await registry(type) : undefined;
-  if (own !== undefined) return inProcess(context, own);
-  return asProgram(context, type, file);
+  return own ? inProcess(context, own) : asProgram(context, type, file);
+}
+
+/** `ipam.type`; undefined where there is no `ipam`, or an empty one. Code 7 for anything else. */
+function ipamType({ rawConfig }: AnyRequest): string | undefined {
+  const section = member(rawConfig, "ipam");
+  if (section === undefined) return undefined;
+  if (!isObject(section)) throw unexpected("ipam", "an object", section);
+  const type = member(section, "type") ?? "";
+  return type === "" ? undefined : parsePluginType(type);
 }
 
 /** Calls the plugin's functions directly, with the whole configuration, as it would get it on stdin. */
@@ -60,7 +63,7 @@ async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promis
     add(undo) {
       const own = new UndoList();
       try {
-        const result = (work as Verbs<unknown>["add"])(configured(), own);
+        const result = (work as Verbs<unknown>["add"])(configured(), own) ?? {};
         undo.add(`release the addresses of ${plugin.type}`, async () => cleaned(await plugin.load("del")));
         return result;
       } catch (error) {
@@ -75,26 +78,19 @@ async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promis
   };
 }
 
-function asProgram({ request, stdin, codec }: IpamContext, type: string, file: string | undefined): Ipam {
-  const { host, path } = request;
-  const run = (command: string): unknown => {
+function asProgram({ request, stdin }: IpamContext, type: string, file: string | undefined): Ipam {
+  const { host, path, cniVersion } = request;
+  const run = (command: string): string => {
     if (file === undefined) throw missingPlugin(type, path);
-    const env = host.environment().filter((entry) => !entry.startsWith("CNI_COMMAND="));
-    return execPlugin(host, {
-      type,
-      file,
-      env: [...env, `CNI_COMMAND=${command}`],
-      stdin,
-      timeoutMs: TIMEOUT_MS,
-    });
+    return execPlugin(host, { type, file, command, stdin });
   };
   return {
     add(undo) {
-      // Before the call: the specification wants DEL for an ADD that failed too.
-      undo.add(`release the addresses of ${type}`, () => {
-        run("DEL");
-      });
-      return codec.decode(run("ADD"));
+      if (file !== undefined) {
+        // Before the call: the specification wants DEL for an ADD that failed too.
+        undo.add(`release the addresses of ${type}`, () => void run("DEL"));
+      }
+      return leaseOf(type, cniVersion, readOutput(type, run("ADD")));
     },
     check: () => void run("CHECK"),
     del: () => void run("DEL"),
@@ -103,8 +99,20 @@ function asProgram({ request, stdin, codec }: IpamContext, type: string, file: s
   };
 }
 
+/** A delegate's result, without what an IPAM plugin has no say in (specification, section 5, "Delegated plugins"). */
+function leaseOf(type: string, cniVersion: string, output: unknown): Result {
+  try {
+    const { ips, routes, dns } = readResult(output, cniVersion);
+    return { ips: ips?.map(({ interface: _, ...ip }) => ip), routes, dns };
+  } catch (error) {
+    if (!(error instanceof CniError)) throw error;
+    const { code, message, details } = error;
+    throw new CniError(code, `plugin ${type} printed no result: ${message}`, details, { cause: error });
+  }
+}
+
 /** Code 7: a type that leads to no executable. */
-export function missingPlugin(type: string, path: readonly string[]): CniError {
+function missingPlugin(type: string, path: readonly string[]): CniError {
   const searched = path.length > 0 ? `CNI_PATH: ${path.join(", ")}` : "CNI_PATH, which is empty";
   return new CniError(
     ErrorCode.InvalidConfig,

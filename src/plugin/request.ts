@@ -4,23 +4,14 @@ import { parseArgs } from "../spec/args.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, type JsonObject, member, show } from "../spec/json.ts";
 import { parseContainerId, parseIfName, parseNetworkName } from "../spec/names.ts";
-import type { ResultCodec } from "../spec/results/index.ts";
-import { DEFAULT_VERSION, incompatibleVersion, isAtLeast } from "../spec/versions.ts";
+import type { Result } from "../spec/result.ts";
+import { readResult } from "../spec/results/index.ts";
+import { incompatibleVersion, isAtLeast } from "../spec/versions.ts";
 import type { Plugin } from "./define.ts";
 import { splitPath } from "./exec.ts";
+import type { Input } from "./input.ts";
 import type { AddRequest, Attachment, CheckRequest, DelRequest, GcRequest, StatusRequest } from "./types.ts";
 import { COMMANDS, type Command } from "./verbs.ts";
-
-/** A configuration has some hundred bytes; with prevResult and the list of GC some megabytes at the most. */
-const STDIN_LIMIT = 64 << 20;
-const STDIN_TIMEOUT_MS = 60_000;
-
-/** The configuration on stdin, its version known: what is needed to answer, even with an error. */
-export interface Input {
-  readonly stdin: string;
-  readonly rawConfig: JsonObject;
-  readonly cniVersion: string;
-}
 
 /** A request of any verb. COMMANDS tells which fields are there for which. */
 export type AnyRequest = AddRequest<unknown> &
@@ -41,37 +32,9 @@ export function checkVariables(host: Host, command: string): asserts command is 
   if (missing.length > 0)
     throw new CniError(
       ErrorCode.InvalidEnvironment,
-      `required env variables [${missing.join(" ")}] missing`,
+      `required env variables [${missing.join(",")}] missing`,
       `CNI_COMMAND is ${command}.`,
     );
-}
-
-/** Reads stdin to its end. Code 6 if it is no JSON object. */
-export function readInput(host: Host): Input {
-  const stdin = host.decode(host.readAll(0, STDIN_LIMIT, STDIN_TIMEOUT_MS, "stdin"));
-  const rawConfig = parseJson(stdin);
-  const cniVersion = member(rawConfig, "cniVersion") ?? "";
-  if (typeof cniVersion !== "string")
-    throw new CniError(ErrorCode.Decoding, `invalid cniVersion ${show(cniVersion)}`, 'It reads "1.1.0".');
-  return { stdin, rawConfig, cniVersion: cniVersion || DEFAULT_VERSION };
-}
-
-function parseJson(text: string): JsonObject {
-  const problem = (what: string) =>
-    new CniError(
-      ErrorCode.Decoding,
-      `the network configuration on stdin is ${what}`,
-      `It reads ${show(text)}.`,
-    );
-  if (text.trim() === "") throw problem("empty");
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw problem(`not JSON: ${(error as Error).message}`);
-  }
-  if (!isObject(value)) throw problem("not a JSON object");
-  return value;
 }
 
 /** Code 1 if the plugin does not speak the configuration's version, or that version has no such command. */
@@ -93,13 +56,12 @@ export function readRequest(
   plugin: Plugin,
   command: Command,
   { rawConfig, cniVersion }: Input,
-  codec: ResultCodec,
 ): AnyRequest {
   const { netns: wanted } = COMMANDS[command];
   const ofContainer = command === "ADD" || command === "DEL" || command === "CHECK";
   const network = parseNetworkName(member(rawConfig, "name"));
-  const attachment = ofContainer && readAttachment(host);
-  const prevResult = ofContainer ? readPrevResult(rawConfig, command, codec) : undefined;
+  const attachment = ofContainer && readAttachment(host, command);
+  const prevResult = ofContainer ? readPrevResult(rawConfig, cniVersion, command) : undefined;
   const netns = plugin.sandbox === "netns" && wanted !== "none" ? readNetns(host, command) : undefined;
   return {
     host,
@@ -116,32 +78,33 @@ export function readRequest(
   } as AnyRequest;
 }
 
-function readAttachment(host: Host): Attachment & { args: ReadonlyMap<string, string> } {
+function readAttachment(
+  host: Host,
+  command: Command,
+): Attachment & { readonly args: ReadonlyMap<string, string> } {
   return {
     containerId: parseContainerId(host.variable("CNI_CONTAINERID")!),
     ifName: parseIfName(host.variable("CNI_IFNAME")!),
-    args: parseArgs(host.variable("CNI_ARGS")),
+    args: unlessDel(command, () => parseArgs(host.variable("CNI_ARGS"))) ?? new Map(),
   };
 }
 
-/** DEL goes on without a result that cannot be read: it would not come back in a better shape. */
-function readPrevResult(rawConfig: JsonObject, command: Command, codec: ResultCodec) {
-  const previous = member(rawConfig, "prevResult");
-  if (previous === undefined) return undefined;
-  try {
-    return codec.decode(previous);
-  } catch (error) {
-    if (command === "DEL") return undefined;
-    throw error;
-  }
+function readPrevResult(rawConfig: JsonObject, cniVersion: string, command: Command): Result | undefined {
+  const json = member(rawConfig, "prevResult");
+  return json === undefined ? undefined : unlessDel(command, () => readResult(json, cniVersion));
 }
 
 /** For DEL, a namespace that is empty, gone or none at all is no error: its interfaces are gone with it. */
-function readNetns(host: Host, command: Command) {
+function readNetns(host: Host, command: Command): Namespace | undefined {
   const path = host.variable("CNI_NETNS") ?? "";
   const mayBeOwn = /^(1|true)$/i.test(host.variable("CNI_NETNS_OVERRIDE") ?? "");
+  return unlessDel(command, () => openNamespace(host, path, mayBeOwn));
+}
+
+/** DEL goes on without what cannot be read: it would not come back in a better shape, and cleaning up needs it little. */
+function unlessDel<T>(command: Command, read: () => T): T | undefined {
   try {
-    return openNamespace(host, path, mayBeOwn);
+    return read();
   } catch (error) {
     if (command === "DEL") return undefined;
     throw error;

@@ -1,18 +1,22 @@
 import type { Plugin } from "../plugin/define.ts";
+import { plugin as bridge } from "./bridge/plugin.ts";
+import { plugin as hostLocal } from "./host-local/plugin.ts";
+import { plugin as loopback } from "./loopback.ts";
+import { plugin as ptp } from "./ptp/plugin.ts";
 
-/** The plugins of this executable: type and module. A module is loaded when its plugin is called. */
-const modules: Readonly<Record<string, () => Promise<{ plugin: Plugin }>>> = {
-  bridge: () => import("./bridge/plugin.ts"),
-  "host-local": () => import("./host-local/plugin.ts"),
-  loopback: () => import("./loopback.ts"),
-  ptp: () => import("./ptp/plugin.ts"),
+/** The plugins that most calls are for: the executable has them loaded already. */
+const loaded: Readonly<Record<string, Plugin>> = { bridge, "host-local": hostLocal, loopback, ptp };
+
+/** The others, each loaded when it is called. */
+const others: Readonly<Record<string, () => Promise<{ plugin: Plugin }>>> = {
   static: () => import("./static.ts"),
 };
 
-/** Their types, for help texts. */
-export const pluginTypes = Object.keys(modules);
+/** The types of all plugins of this executable, for help texts. */
+export const pluginTypes = [...Object.keys(loaded), ...Object.keys(others)].sort();
 
 /** The plugin of that type, undefined if there is none of ours. */
-export function findPlugin(type: string): Promise<Plugin> | undefined {
-  return Object.hasOwn(modules, type) ? modules[type]!().then(({ plugin }) => plugin) : undefined;
+export async function findPlugin(type: string): Promise<Plugin | undefined> {
+  if (Object.hasOwn(loaded, type)) return loaded[type];
+  return Object.hasOwn(others, type) ? (await others[type]!()).plugin : undefined;
 }

@@ -194,9 +194,9 @@ async function inVersionOf(
   const { cniVersion } = network;
   try {
     const version = resultVersion(json, cniVersion);
-    const result = (await resultCodec(version)).decode(json);
+    const result = resultCodec(version).decode(json);
     if (version === cniVersion) return { ...json, cniVersion };
-    return (await resultCodec(cniVersion)).encode(result) as JsonObject;
+    return resultCodec(cniVersion).encode(result) as JsonObject;
   } catch (error) {
     const { code, message, details } = asCniError(error);
     if (plugin === undefined) throw error;

@@ -99,9 +99,9 @@ test("text that is not JSON is told with code 6 and the place", () => {
   assert.throws(() => parseConfigList('{"name": "net",\n "plugins": [}\n'), {
     code: 6,
     message: "the configuration is not JSON",
-    details: 'Unexpected "}" in line 2, column 14.',
+    details: 'Unexpected "}" in line 2, column 14, after "plugins": [',
   });
-  assert.throws(() => parseConf(""), { code: 6, details: "Unexpected end of text in line 1, column 1." });
+  assert.throws(() => parseConf(""), { code: 6, details: "Unexpected end of text in line 1, column 1" });
 });
 
 test("plugins of the folder follow those of the list, unless only inlined ones are loaded", () => {

@@ -1,7 +1,7 @@
 import { CniError, ErrorCode } from "./errors.ts";
 import { dns } from "./fields.ts";
 import { isObject, type JsonObject, show } from "./json.ts";
-import { locateJsonError } from "./json-error.ts";
+import { describeJsonError } from "./json-error.ts";
 import { isPluginType, type NetworkName, parseNetworkName } from "./names.ts";
 import {
   anything,
@@ -147,8 +147,8 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const { line, column, found } = locateJsonError(text);
-    const details = `Unexpected ${found} in line ${line}, column ${column}.`;
-    throw new CniError(ErrorCode.Decoding, "the configuration is not JSON", details, { cause });
+    throw new CniError(ErrorCode.Decoding, "the configuration is not JSON", describeJsonError(text), {
+      cause,
+    });
   }
 }

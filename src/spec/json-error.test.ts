@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { locateJsonError } from "./json-error.ts";
+import { describeJsonError, locateJsonError } from "./json-error.ts";
 
 test("the place where text stops being JSON is found", () => {
   const rows: [text: string, line: number, column: number, found: string][] = [
@@ -27,6 +27,17 @@ test("the place where text stops being JSON is found", () => {
     assert.throws(() => JSON.parse(text), SyntaxError, text);
     assert.deepEqual(locateJsonError(text), { line, column, found }, text);
   }
+});
+
+test("the place is shown by what stands before it in its line", () => {
+  const rows: [text: string, description: string][] = [
+    ["", "Unexpected end of text in line 1, column 1"],
+    ['{"name":', 'Unexpected end of text in line 1, column 9, after {"name":'],
+    ['{"a": 1,\n  }', 'Unexpected "}" in line 2, column 3'],
+    ['{\n  "a": 1 2\n}', 'Unexpected "2" in line 2, column 10, after "a": 1'],
+    [`{"a": "${"x".repeat(40)}" 1`, `Unexpected "1" in line 1, column 50, after ...${"x".repeat(29)}"`],
+  ];
+  for (const [text, description] of rows) assert.equal(describeJsonError(text), description);
 });
 
 test("JSON is followed to its end", () => {

@@ -8,6 +8,9 @@ export interface JsonErrorPlace {
 const TOKEN =
   /[{}[\]:,]|"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
+/** How much of the text before the place is shown. */
+const SHOWN = 30;
+
 type Expectation = "value" | "value or ]" | "key" | "key or }" | ":" | ", or end" | "nothing";
 
 /**
@@ -28,6 +31,18 @@ export function locateJsonError(text: string): JsonErrorPlace {
   }
   const lines = text.slice(0, at).split("\n");
   return { line: lines.length, column: lines.at(-1)!.length + 1, found: describe(text, at) };
+}
+
+/** The same in words, for who looks for the place: `Unexpected end of text in line 1, column 9, after {"name":`. */
+export function describeJsonError(text: string): string {
+  const { line, column, found } = locateJsonError(text);
+  const before = text
+    .split("\n", line)
+    .at(-1)!
+    .slice(0, column - 1)
+    .trim();
+  const shown = before.length > SHOWN ? `...${before.slice(-SHOWN)}` : before;
+  return `Unexpected ${found} in line ${line}, column ${column}${shown && `, after ${shown}`}`;
 }
 
 /** What may follow a token, undefined if the token itself may not stand here. */

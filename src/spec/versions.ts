@@ -21,8 +21,11 @@ export function compareVersions(a: string, b: string): number {
   return left[0]! - right[0]! || left[1]! - right[1]! || left[2]! - right[2]!;
 }
 
+/** Whether a version is `minimum` or newer. Code 7 if it is no version. */
 export function isAtLeast(version: string, minimum: CniVersion): boolean {
-  return compareVersions(version, minimum) >= 0;
+  return isSupported(version)
+    ? VERSIONS.indexOf(version) >= VERSIONS.indexOf(minimum)
+    : compareVersions(version, minimum) >= 0;
 }
 
 /**

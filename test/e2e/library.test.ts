@@ -29,7 +29,7 @@ echo '{"cniVersion":"1.1.0","ips":[{"address":"10.1.0.2/16","gateway":"10.1.0.1"
     ifName: "eth0",
   }));
   const results = await Promise.all(attachments.map((attachment) => runtime.add(network, attachment)));
-  const { decode } = await resultCodec(network.cniVersion);
+  const { decode } = resultCodec(network.cniVersion);
   for (const result of results) assert.equal(String(decode(result).ips?.[0]?.gateway), "10.1.0.1");
   assert.equal(runtime.attachments().attachments.length, 2);
   await Promise.all(attachments.map((attachment) => runtime.del(network, attachment)));

@@ -4,7 +4,10 @@ import { table } from "../../src/host/engine.ts";
 import { Host } from "../../src/host/host.ts";
 import { hostContract } from "./contract.ts";
 
-const host = new Host(table());
-hostContract({ host, directory: host.argv()[1]! }, "alone", (name, failure) =>
-  host.stdout(`${JSON.stringify([name, failure ?? null])}\n`),
-);
+export async function main(): Promise<number> {
+  const host = new Host(table());
+  hostContract({ host, directory: host.argv()[1]! }, "alone", (name, failure) =>
+    host.stdout(`${JSON.stringify([name, failure ?? null])}\n`),
+  );
+  return 0;
+}

@@ -42,4 +42,8 @@ const faults: Readonly<Record<string, () => unknown>> = {
 let kept = 0;
 
 const host = new Host(table());
-await faults[host.argv()[1]!]!();
+
+export async function main(): Promise<number> {
+  await faults[host.argv()[1]!]!();
+  return 0;
+}

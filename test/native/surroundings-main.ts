@@ -2,6 +2,9 @@
 import { table } from "../../src/host/engine.ts";
 import { Host, O_RDONLY } from "../../src/host/host.ts";
 
-const host = new Host(table());
-const descriptor = host.open("/proc/self/stat", O_RDONLY);
-host.stdout(JSON.stringify({ argv: host.argv(), descriptor }));
+export async function main(): Promise<number> {
+  const host = new Host(table());
+  const descriptor = host.open("/proc/self/stat", O_RDONLY);
+  host.stdout(JSON.stringify({ argv: host.argv(), descriptor }));
+  return 0;
+}

@@ -31,7 +31,8 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
     : awaitCarrier(hostNetns, outside);
   return {
     interfaces: [
-      described(bridge),
+      // One that was not made here may take over its ports' MAC.
+      described(requireLink(hostNetns, bridge.name)),
       described(port),
       { ...described(inside), sandbox: netns.path },
       ...(vlanLink ? [described(vlanLink)] : []),

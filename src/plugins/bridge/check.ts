@@ -1,14 +1,8 @@
 import { Cidr } from "../../address/cidr.ts";
+import { damaged } from "../../net/damaged.ts";
 import { checkMacSpoofCheck } from "../../net/macspoof-check.ts";
 import { checkMasquerade } from "../../net/masquerade-check.ts";
-import {
-  containerInterface,
-  damaged,
-  verifyAddresses,
-  verifyLayer3,
-  verifyLink,
-  verifyUp,
-} from "../../net/verify.ts";
+import { containerInterface, verifyAddresses, verifyLayer3, verifyLink, verifyUp } from "../../net/verify.ts";
 import { readBridgePort } from "../../netlink/bridge-port.ts";
 import { getLinkByIndex, IFF_PROMISC, type Link } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";

@@ -19,10 +19,15 @@ import {
 } from "../../spec/schema.ts";
 
 const MAX_VLAN = 4094;
+/** IFNAMSIZ (linux/if.h) less the NUL, and dev_valid_name in the kernel. */
+const INTERFACE_NAME = /^(?!\.{1,2}$)[^/:\s]{1,15}$/;
 
 export const config = object({
   /** The bridge's name; it is made if it is not there. */
-  bridge: optional(string(), "cni0"),
+  bridge: optional(
+    string({ pattern: INTERFACE_NAME, expected: "the name of an interface, 15 characters at most" }),
+    "cni0",
+  ),
   /** The bridge gets an address and is the containers' gateway. */
   isGateway: optional(boolean(), false),
   /** As isGateway, and the containers' default route leads there. */
@@ -103,7 +108,7 @@ export function wishedMac(
   cniArgs: ReadonlyMap<string, string>,
 ): MacAddress | undefined {
   const text = cniArgs.get("MAC") ?? "";
-  const fromArgs = parseMac(text);
+  const fromArgs = text === "" ? undefined : parseMac(text);
   if (text !== "" && fromArgs === undefined)
     throw new CniError(
       ErrorCode.InvalidEnvironment,

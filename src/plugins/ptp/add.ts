@@ -8,7 +8,6 @@ import type { LinkRef } from "../../netlink/link.ts";
 import type { Request } from "../../netlink/message.ts";
 import { addRoute, type Route as KernelRoute, RT_SCOPE_LINK } from "../../netlink/route.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
-import { checkArgs } from "../../spec/args.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig, Result } from "../../spec/result.ts";
 import { hasDns } from "../dns.ts";
@@ -26,14 +25,14 @@ interface Leased extends IpConfig {
 /** Joins container and host by a veth pair of their own; the host's end is the gateway. */
 export function add(request: AddRequest<PtpConfig>, undo: Undo): Result {
   const { config, netns, hostNetns, ifName } = request;
-  checkArgs(request.args, ["IP", "GATEWAY", "MAC"]);
-  const leased = leaseFrom(request, undo);
-  const ips = leased.ips.map((ip) => ({ ...withGateway(ip), interface: INSIDE }));
   const mtu = config.mtu || undefined;
+  // Before the addresses: a name that is taken must not cost its owner's.
   const { inside, outside } = undo.keep(
     createVeth({ inside: { netns, name: ifName }, outside: { netns: hostNetns }, mtu, owner: request }),
   );
-  hostNetns.route.execute(ips.flatMap((ip) => hostSide(outside, ip)));
+  const leased = leaseFrom(request, undo);
+  const ips = leased.ips.map((ip) => ({ ...withGateway(ip), interface: INSIDE }));
+  hostNetns.route.execute(hostSide(outside, ips));
   // No subnet route: neighbours too are reached through the host.
   configureInterface(netns, inside, {
     ips,
@@ -74,11 +73,14 @@ function withGateway(ip: IpConfig): Leased {
   );
 }
 
-/** The host's end has the gateway's address, and a route leads to the container's. */
-function hostSide(outside: LinkRef, { address, gateway }: Leased): Request[] {
+/** The host's end has the gateways' addresses, and routes lead to the container's. */
+function hostSide(outside: LinkRef, ips: readonly Leased[]): Request[] {
+  const gateways = new Map(ips.map(({ gateway }) => [`${gateway}`, gateway]));
   return [
-    addAddress(outside, { cidr: hostCidr(gateway), flags: gateway.family === 6 ? IFA_F_NODAD : 0 }),
-    addRoute(outside, { dst: address.host, scope: RT_SCOPE_LINK }),
+    ...[...gateways.values()].map((gateway) =>
+      addAddress(outside, { cidr: hostCidr(gateway), flags: gateway.family === 6 ? IFA_F_NODAD : 0 }),
+    ),
+    ...ips.map(({ address }) => addRoute(outside, { dst: address.host, scope: RT_SCOPE_LINK })),
   ];
 }
 

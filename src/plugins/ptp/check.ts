@@ -1,13 +1,7 @@
 import { hostCidr } from "../../address/cidr.ts";
 import { checkMasquerade } from "../../net/masquerade-check.ts";
-import {
-  containerInterface,
-  damaged,
-  verifyAddresses,
-  verifyLayer3,
-  verifyLink,
-  verifyUp,
-} from "../../net/verify.ts";
+import { damaged } from "../../net/damaged.ts";
+import { containerInterface, verifyAddresses, verifyLayer3, verifyLink, verifyUp } from "../../net/verify.ts";
 import { getLinkByIndex } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
 import type { PtpConfig } from "./config.ts";

@@ -1,6 +1,11 @@
-import { isObject, member } from "../json.ts";
+import { CniError, ErrorCode } from "../errors.ts";
+import { isObject, member, show } from "../json.ts";
 import type { Result } from "../result.ts";
-import { incompatibleVersion } from "../versions.ts";
+import { incompatibleVersion, isAtLeast, isSupported, VERSIONS } from "../versions.ts";
+import * as v020 from "./v020.ts";
+import * as v040 from "./v040.ts";
+import * as v100 from "./v100.ts";
+import * as v110 from "./v110.ts";
 
 /** Reads and writes results of one version of the specification. */
 export interface ResultCodec {
@@ -10,10 +15,24 @@ export interface ResultCodec {
   encode(result: Result): unknown;
 }
 
-/** The codec of a version; only the shapes that it needs are loaded. Code 1 if the version is unknown. */
-export async function resultCodec(version: string): Promise<ResultCodec> {
-  const { decode, encode } = await load(version);
+/** The codec of a version. Code 1 if the version is unknown. */
+export function resultCodec(version: string): ResultCodec {
+  const { decode, encode } = shapeOf(version);
   return { decode, encode: (result) => encode(result, version) };
+}
+
+/**
+ * Reads a result in the version it says it is in, else in the configuration's. Code 1 if that is unknown, code 6 for
+ * what is no result.
+ */
+export function readResult(json: unknown, configVersion: string): Result {
+  const version = resultVersion(json, configVersion);
+  if (isSupported(version)) return (isAtLeast(version, "0.3.0") ? v110 : v020).decode(json);
+  throw new CniError(
+    ErrorCode.IncompatibleVersion,
+    `a result of the unknown version ${show(version)}`,
+    `Known are ${VERSIONS.join(", ")}.`,
+  );
 }
 
 /** The version a result says it is in; what it does not say, the configuration's version answers. */
@@ -27,19 +46,19 @@ interface Shape {
   encode(result: Result, version: string): unknown;
 }
 
-async function load(version: string): Promise<Shape> {
+function shapeOf(version: string): Shape {
   switch (version) {
     case "1.1.0":
-      return await import("./v110.ts");
+      return v110;
     case "1.0.0":
-      return await import("./v100.ts");
+      return v100;
     case "0.4.0":
     case "0.3.1":
     case "0.3.0":
-      return await import("./v040.ts");
+      return v040;
     case "0.2.0":
     case "0.1.0":
-      return await import("./v020.ts");
+      return v020;
     default:
       throw incompatibleVersion(version);
   }

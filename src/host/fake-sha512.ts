@@ -1,5 +1,5 @@
 /**
- * SHA-512 (FIPS 180-4), for the short names of chains, comments and devices that other CNI plugins use too.
+ * SHA-512 (FIPS 180-4) for the fake host, which has no native call for it.
  * 64-bit words are pairs of 32-bit halves, high first: BigInt is several times slower in the engine.
  */
 

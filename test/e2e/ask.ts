@@ -1,0 +1,86 @@
+// Calls with just the environment and the stdin that are given, as any program may make them.
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { Json, Outcome, World } from "./world.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a call printed, and its stdout as JSON. */
+export interface Asked extends Outcome {
+  readonly output: Json;
+}
+
+/** Calls a plugin by its link, or any other command. `undefined` in the environment is not set. */
+export function ask(
+  world: World,
+  command: string | readonly string[],
+  environment: Environment,
+  stdin: Json = "",
+): Asked {
+  const words = typeof command === "string" ? [join(world.bin, command)] : command;
+  const set = Object.entries(environment).filter(([, value]) => value !== undefined);
+  const input = typeof stdin === "string" ? stdin : JSON.stringify(stdin);
+  const { code, stdout, stderr } = world.exec(words, {
+    input,
+    env: Object.fromEntries(set) as Record<string, string>,
+  });
+  return { code, stdout, stderr, output: stdout.trim() === "" ? undefined : JSON.parse(stdout) };
+}
+
+/** The same through a shell, in which $0 is a plugin's path: to give it strange descriptors and arguments. */
+export function askShell(
+  world: World,
+  script: string,
+  plugin: string,
+  environment: Environment,
+  stdin: Json = "",
+): Asked {
+  return ask(world, ["bash", "-c", script, join(world.bin, plugin)], environment, stdin);
+}
+
+/** The environment of a call on behalf of a container. */
+export function variables(world: World, command: string, container = "c1"): Record<string, string> {
+  return {
+    CNI_COMMAND: command,
+    CNI_CONTAINERID: container,
+    CNI_NETNS: `/run/netns/${container}`,
+    CNI_IFNAME: "eth0",
+    CNI_PATH: world.bin,
+  };
+}
+
+/** What must be the answer: an error object with this code, and msg and details that read so. */
+export function isRefused(asked: Asked, code: number, msg: string | RegExp, details?: string | RegExp): void {
+  assert.equal(asked.code, 1, `${asked.stdout}${asked.stderr}`);
+  assert.equal(asked.output.code, code, asked.stdout);
+  matches(asked.output.msg, msg);
+  if (details !== undefined) matches(asked.output.details ?? "", details);
+  assert.equal(typeof asked.output.cniVersion, "string");
+  assert.equal(asked.stderr, "");
+}
+
+function matches(text: string, wanted: string | RegExp): void {
+  if (typeof wanted === "string") assert.equal(text, wanted);
+  else assert.match(text, wanted);
+}
+
+/** What must have gone well; gives what was printed. */
+export function succeeded({ code, output, stdout, stderr }: Asked): Json {
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  return output;
+}
+
+/** The command lines of all processes in the network namespace of this world, but the one that holds it. */
+export function processes(world: World): string[] {
+  const own = world.must("readlink", "/proc/self/ns/net").trim();
+  const commands = readdirSync("/proc").flatMap((pid) => {
+    try {
+      if (!/^\d+$/.test(pid) || readlinkSync(`/proc/${pid}/ns/net`) !== own) return [];
+      return [readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim()];
+    } catch {
+      return []; // it has ended
+    }
+  });
+  return commands.filter((command) => command !== "sleep infinity");
+}

@@ -1,0 +1,653 @@
+import assert from "node:assert/strict";
+import { linkSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { plumb } from "../programs.ts";
+import { type Asked, ask, askShell, type Environment, isRefused, succeeded, variables } from "./ask.ts";
+import { type Json, World } from "./world.ts";
+
+// What the specification says of every plugin: how it is called, and what it answers.
+
+const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+const PLUGINS = ["bridge", "host-local", "loopback", "ptp", "static"];
+const IPAM = { type: "static", addresses: [{ address: "10.1.2.3/24", gateway: "10.1.2.1" }] };
+
+const configOf = (type: string, more: object = {}) => ({ cniVersion: "1.1.0", name: "net", type, ...more });
+const bridge = (more: object = {}) => configOf("bridge", { bridge: "br0", ipam: IPAM, ...more });
+
+describe("which plugin it is", () => {
+  const version = { CNI_COMMAND: "VERSION" };
+
+  test("the name by which it is called says", async (t) => {
+    const world = await World.start(t);
+    const script = 'exec -a "$1" "$0"';
+    for (const name of PLUGINS) {
+      const about = new RegExp(`^CNI ${name} plugin`);
+      assert.match(ask(world, name, {}).stderr, about);
+      for (const called of [name, `./${name}`, `/no/such/place/${name}`])
+        assert.match(ask(world, ["bash", "-c", script, plumb, called], {}).stderr, about);
+    }
+    // No name at all: the kernel knows the path.
+    assert.match(
+      ask(world, ["bash", "-c", script, join(world.bin, "ptp"), ""], {}).stderr,
+      /^CNI ptp plugin/,
+    );
+    linkSync(plumb, join(world.bin, "static.hard"));
+    assert.match(
+      ask(world, ["bash", "-c", script, join(world.bin, "static.hard"), "static"], {}).stderr,
+      /^CNI static/,
+    );
+  });
+
+  test("so does the first argument of plumb", async (t) => {
+    const world = await World.start(t);
+    for (const name of PLUGINS)
+      assert.deepEqual(succeeded(ask(world, [plumb, name], version)).supportedVersions, VERSIONS);
+  });
+
+  test("under another name it tells a runtime that it is none, and people how to use it", async (t) => {
+    const world = await World.start(t);
+    symlinkSync(plumb, join(world.bin, "dhcp"));
+    for (const command of ["ADD", "VERSION", "STATUS"])
+      isRefused(
+        ask(world, "dhcp", { CNI_COMMAND: command }, configOf("dhcp")),
+        7,
+        'plumb has no plugin "dhcp"',
+        /bridge, host-local/,
+      );
+    const { code, stdout, stderr } = ask(world, "dhcp", {});
+    assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
+    assert.match(stderr, /Usage/i);
+  });
+
+  test("without CNI_COMMAND it introduces itself, with success", async (t) => {
+    const world = await World.start(t);
+    for (const environment of [{}, { CNI_COMMAND: "" }])
+      assert.deepEqual(ask(world, "bridge", environment), {
+        code: 0,
+        stdout: "",
+        stderr: `CNI bridge plugin (plumb)\nCNI protocol versions supported: ${VERSIONS.join(", ")}\n`,
+        output: undefined,
+      });
+  });
+});
+
+describe("VERSION", () => {
+  const DUMMY = { CNI_NETNS: "dummy", CNI_IFNAME: "dummy", CNI_PATH: "dummy" };
+  const rows: [what: string, stdin: string, cniVersion: string][] = [
+    ["the version of the configuration", '{"cniVersion":"0.4.0"}', "0.4.0"],
+    ["a whole configuration", JSON.stringify(bridge({ cniVersion: "0.3.1" })), "0.3.1"],
+    ["a version that nobody knows", '{"cniVersion":"9.9.9"}', "9.9.9"],
+    ["a configuration without version", "{}", "0.1.0"],
+    ["an empty version", '{"cniVersion":""}', "0.1.0"],
+    ["the key in another case", '{"CNIVersion":"1.0.0"}', "1.0.0"],
+    ["nothing", "", "1.1.0"],
+    ["white space", "\n", "1.1.0"],
+  ];
+  for (const [what, stdin, cniVersion] of rows)
+    test(`is answered in the version that stdin says: ${what}`, async (t) => {
+      const world = await World.start(t);
+      for (const environment of [{}, DUMMY])
+        assert.deepEqual(
+          succeeded(ask(world, "loopback", { CNI_COMMAND: "VERSION", ...environment }, stdin)),
+          {
+            cniVersion,
+            supportedVersions: VERSIONS,
+          },
+        );
+    });
+
+  test("every plugin supports all versions", async (t) => {
+    const world = await World.start(t);
+    for (const name of PLUGINS)
+      assert.deepEqual(succeeded(ask(world, name, { CNI_COMMAND: "VERSION" })).supportedVersions, VERSIONS);
+  });
+
+  test("does not wait for who types at a terminal", async (t) => {
+    const world = await World.start(t);
+    const call = `CNI_COMMAND=VERSION ${join(world.bin, "bridge")}`;
+    // script(1) gives a terminal, on which nobody types.
+    const { code, stdout } = world.exec(["script", "-qec", call, "/dev/null"]);
+    assert.equal(code, 0);
+    assert.match(stdout, /"cniVersion":"1\.1\.0"/);
+  });
+});
+
+describe("variables", () => {
+  const REQUIRED: Readonly<Record<string, readonly string[]>> = {
+    ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+    CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+    DEL: ["CNI_CONTAINERID", "CNI_IFNAME"],
+    STATUS: [],
+    GC: [],
+  };
+  for (const [command, required] of Object.entries(REQUIRED))
+    test(`of ${command}: those that are required and missing are named`, async (t) => {
+      const world = await World.start(t);
+      const whole = { ...variables(world, command), CNI_PATH: undefined };
+      const refused = (missing: readonly string[]) => {
+        const none = Object.fromEntries(missing.map((name) => [name, undefined]));
+        isRefused(
+          ask(world, "bridge", { ...whole, ...none }, bridge()),
+          4,
+          `required env variables [${missing.join(",")}] missing`,
+        );
+      };
+      for (const name of required) refused([name]);
+      if (required.length > 0) refused(required);
+      // Nothing else is asked for.
+      const others = Object.fromEntries(
+        Object.entries(whole).filter(([name]) => ["CNI_COMMAND", ...required].includes(name)),
+      );
+      world.container();
+      const stdin = command === "GC" ? bridge({ "cni.dev/valid-attachments": [] }) : bridge();
+      const { output } = ask(world, "bridge", others, stdin);
+      // CHECK of what was not added fails, but not for want of variables.
+      if (command === "CHECK") assert.notEqual(output.code, 4);
+      else assert.equal(output?.code, undefined);
+    });
+
+  test("an unknown command is named, with those that are known", async (t) => {
+    const world = await World.start(t);
+    for (const command of ["UPDATE", "add", "ADD ", "toString"])
+      isRefused(
+        ask(world, "bridge", { ...variables(world, "ADD"), CNI_COMMAND: command }, bridge()),
+        4,
+        `unknown CNI_COMMAND: "${command}"`,
+        /ADD, DEL, CHECK, STATUS, GC and VERSION/,
+      );
+  });
+
+  const NAME = /^The interface name is /;
+  const rows: [environment: Environment, code: number, msg: string, details: RegExp][] = [
+    [{ CNI_CONTAINERID: "" }, 3, "missing containerID", /CNI_CONTAINERID is empty/],
+    [{ CNI_CONTAINERID: "a b" }, 4, "invalid characters in containerID", /CNI_CONTAINERID is "a b"/],
+    [
+      { CNI_CONTAINERID: "../x" },
+      4,
+      "invalid characters in containerID",
+      /must begin with a letter or digit/,
+    ],
+    [{ CNI_CONTAINERID: "-a" }, 4, "invalid characters in containerID", /"-a"/],
+    [{ CNI_CONTAINERID: "ä" }, 4, "invalid characters in containerID", /"ä"/],
+    [{ CNI_IFNAME: "" }, 4, "interface name is empty", NAME],
+    [{ CNI_IFNAME: "sixteen-letters-" }, 4, "interface name is longer than 15 bytes", NAME],
+    [{ CNI_IFNAME: "." }, 4, "interface name is . or ..", NAME],
+    [{ CNI_IFNAME: ".." }, 4, "interface name is . or ..", NAME],
+    [{ CNI_IFNAME: "a/b" }, 4, "interface name contains / or : or whitespace characters", NAME],
+    [{ CNI_IFNAME: "a:b" }, 4, "interface name contains / or : or whitespace characters", NAME],
+    [{ CNI_IFNAME: "a b" }, 4, "interface name contains / or : or whitespace characters", NAME],
+    [{ PLUMB_TIMEOUT_MS: "soon" }, 4, 'invalid PLUMB_TIMEOUT_MS "soon"', /milliseconds/],
+  ];
+  test("with wrong values are refused, at every command", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    for (const [environment, code, msg, details] of rows)
+      for (const command of ["ADD", "CHECK", "DEL"]) {
+        const asked = ask(world, "bridge", { ...variables(world, command), ...environment }, bridge());
+        isRefused(asked, code, msg, details);
+      }
+  });
+});
+
+describe("versions", () => {
+  const SUPPORTED = VERSIONS.map((version) => `"${version}"`).join(" ");
+
+  test("an unknown one is refused with those that are known, at every command", async (t) => {
+    const world = await World.start(t);
+    for (const name of PLUGINS)
+      for (const command of ["ADD", "DEL", "CHECK", "STATUS", "GC"])
+        for (const cniVersion of ["9.9.9", "1.0", "x"]) {
+          const asked = ask(world, name, variables(world, command), configOf(name, { cniVersion }));
+          isRefused(
+            asked,
+            1,
+            "incompatible CNI versions",
+            `config is "${cniVersion}", plugin supports [${SUPPORTED}]`,
+          );
+          assert.equal(asked.output.cniVersion, cniVersion);
+        }
+  });
+
+  const SINCE = { CHECK: "0.4.0", STATUS: "1.1.0", GC: "1.1.0" };
+  for (const [command, since] of Object.entries(SINCE))
+    test(`${command} came with ${since}`, async (t) => {
+      const world = await World.start(t);
+      for (const cniVersion of VERSIONS.slice(0, VERSIONS.indexOf(since)))
+        isRefused(
+          ask(world, "bridge", variables(world, command), bridge({ cniVersion })),
+          1,
+          `config version does not allow ${command}`,
+          `cniVersion is ${cniVersion}; ${command} came with ${since}.`,
+        );
+    });
+
+  test("without one the configuration is 0.1.0", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    const config = bridge({ cniVersion: undefined });
+    assert.deepEqual(Object.keys(succeeded(ask(world, "bridge", variables(world, "ADD"), config))), [
+      "cniVersion",
+      "ip4",
+      "dns",
+    ]);
+    isRefused(
+      ask(world, "bridge", variables(world, "CHECK"), config),
+      1,
+      "config version does not allow CHECK",
+    );
+    succeeded(ask(world, "bridge", variables(world, "DEL"), config));
+  });
+
+  test("ADD answers in the configuration's", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    const routes = [{ dst: "0.0.0.0/0" }];
+    for (const cniVersion of VERSIONS) {
+      const config = bridge({ cniVersion, ipam: { ...IPAM, routes } });
+      const result = succeeded(ask(world, "bridge", variables(world, "ADD"), config));
+      assert.deepEqual(shapeOf(result), expectedShape(cniVersion));
+      succeeded(ask(world, "bridge", variables(world, "DEL"), config));
+    }
+  });
+
+  test("prevResult is read in every one, and given back by a plugin that adds nothing", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    for (const [cniVersion, prevResult] of Object.entries(RESULTS)) {
+      const config = configOf("loopback", { cniVersion, prevResult });
+      assert.deepEqual(succeeded(ask(world, "loopback", variables(world, "ADD"), config)), prevResult);
+    }
+  });
+
+  test("prevResult is read in the one that it says it has, else in the configuration's", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    for (const [from, prevResult] of Object.entries(RESULTS))
+      for (const cniVersion of VERSIONS) {
+        const config = configOf("loopback", { cniVersion, prevResult });
+        const result = succeeded(ask(world, "loopback", variables(world, "ADD"), config));
+        assert.deepEqual(addressOf(result), "10.1.2.3/24", `${from} in ${cniVersion}`);
+      }
+    const { cniVersion: _, ...nameless } = RESULTS["0.2.0"];
+    const config = configOf("loopback", { cniVersion: "0.2.0", prevResult: nameless });
+    assert.equal(
+      addressOf(succeeded(ask(world, "loopback", variables(world, "ADD"), config))),
+      "10.1.2.3/24",
+    );
+  });
+
+  test("a prevResult that is none is refused, and does not stop DEL", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    const rows: [prevResult: Json, code: number, msg: RegExp][] = [
+      ["x", 6, /invalid result: expected an object, got "x"/],
+      [[], 6, /expected an object, got \[\]/],
+      [{ ips: [{ address: "10.1" }] }, 6, /result\.ips\[0\]\.address: expected a network .* got "10\.1"/],
+      [{ cniVersion: "9.9.9" }, 1, /unknown version "9\.9\.9"/],
+    ];
+    for (const [prevResult, code, msg] of rows) {
+      for (const command of ["ADD", "CHECK"])
+        isRefused(ask(world, "bridge", variables(world, command), bridge({ prevResult })), code, msg);
+      succeeded(ask(world, "bridge", variables(world, "DEL"), bridge({ prevResult })));
+    }
+  });
+});
+
+const IP4 = { ip: "10.1.2.3/24", gateway: "10.1.2.1", routes: [{ dst: "0.0.0.0/0" }] };
+const INTERFACES = [{ name: "eth0", mac: "02:00:00:00:00:01", sandbox: "/run/netns/c1" }];
+const ROUTES = [{ dst: "0.0.0.0/0" }];
+const ADDRESS = { interface: 0, address: "10.1.2.3/24", gateway: "10.1.2.1" };
+const DNS = { nameservers: ["10.1.2.1"] };
+
+/** The same result in each version. */
+const RESULTS = {
+  "0.1.0": { cniVersion: "0.1.0", ip4: IP4, dns: DNS },
+  "0.2.0": { cniVersion: "0.2.0", ip4: IP4, dns: DNS },
+  "0.3.0": {
+    cniVersion: "0.3.0",
+    interfaces: INTERFACES,
+    ips: [{ version: "4", ...ADDRESS }],
+    routes: ROUTES,
+    dns: DNS,
+  },
+  "0.3.1": {
+    cniVersion: "0.3.1",
+    interfaces: INTERFACES,
+    ips: [{ version: "4", ...ADDRESS }],
+    routes: ROUTES,
+    dns: DNS,
+  },
+  "0.4.0": {
+    cniVersion: "0.4.0",
+    interfaces: INTERFACES,
+    ips: [{ version: "4", ...ADDRESS }],
+    routes: ROUTES,
+    dns: DNS,
+  },
+  "1.0.0": { cniVersion: "1.0.0", interfaces: INTERFACES, ips: [ADDRESS], routes: ROUTES, dns: DNS },
+  "1.1.0": {
+    cniVersion: "1.1.0",
+    interfaces: [{ ...INTERFACES[0], mtu: 1400 }],
+    ips: [ADDRESS],
+    routes: [{ ...ROUTES[0], priority: 7, table: 0, scope: 0 }],
+    dns: DNS,
+  },
+};
+
+function addressOf(result: Json): string {
+  return result.ip4?.ip ?? result.ips[0].address;
+}
+
+/** The keys by which versions differ. */
+function shapeOf({ cniVersion, ip4, ips, dns, interfaces }: Json): Json {
+  return { cniVersion, ip4, family: ips?.[0].version, interfaces: interfaces?.length, dns };
+}
+
+function expectedShape(cniVersion: string): Json {
+  const at = VERSIONS.indexOf(cniVersion);
+  if (at < VERSIONS.indexOf("0.3.0"))
+    return { cniVersion, ip4: IP4, family: undefined, interfaces: undefined, dns: {} };
+  const old = at < VERSIONS.indexOf("1.0.0");
+  return {
+    cniVersion,
+    ip4: undefined,
+    family: old ? "4" : undefined,
+    interfaces: 3,
+    dns: old ? {} : undefined,
+  };
+}
+
+describe("CNI_ARGS", () => {
+  const KUBERNETES = [
+    "IgnoreUnknown=1",
+    "K8S_POD_NAMESPACE=default",
+    "K8S_POD_NAME=web-0",
+    "K8S_POD_INFRA_CONTAINER_ID=0123456789abcdef",
+    "K8S_POD_UID=f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+  ];
+  const add = (world: World, args: string | undefined, command = "ADD") =>
+    ask(world, "bridge", { ...variables(world, command), CNI_ARGS: args }, bridge());
+
+  test("unset, empty, in any order, with more than is known: accepted", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    for (const args of [
+      undefined,
+      "",
+      KUBERNETES.join(";"),
+      KUBERNETES.toReversed().join(";"),
+      "ANY=;IgnoreUnknown=true",
+      "IP=10.1.2.9/24",
+      `MAC=02:11:22:33:44:55;IP=10.1.2.9/24;${KUBERNETES.join(";")}`,
+    ]) {
+      const { interfaces, ips } = succeeded(add(world, args));
+      if (args?.includes("MAC")) assert.equal(interfaces[2].mac, "02:11:22:33:44:55");
+      if (args?.includes("IP=")) assert.equal(ips[1].address, "10.1.2.9/24");
+      succeeded(add(world, args, "DEL"));
+    }
+  });
+
+  test("malformed or unknown: refused by name, and no reason not to delete", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    const before = world.state();
+    const rows: [args: string, msg: string][] = [
+      ["IP", 'CNI_ARGS: invalid pair "IP"'],
+      ["IP=1=2", 'CNI_ARGS: invalid pair "IP=1=2"'],
+      ["IP=;", 'CNI_ARGS: invalid pair ""'],
+      ["=x", 'CNI_ARGS: invalid pair "=x"'],
+      ["FOO=1;BAR=2", "CNI_ARGS: unknown args FOO, BAR"],
+      ["FOO=1;IgnoreUnknown=0", "CNI_ARGS: unknown args FOO"],
+      ["FOO=1;IgnoreUnknown=perhaps", 'CNI_ARGS: invalid IgnoreUnknown "perhaps"'],
+      ["MAC=02:11", 'CNI_ARGS: invalid MAC "02:11"'],
+    ];
+    for (const [args, msg] of rows) {
+      isRefused(add(world, args), 4, msg);
+      succeeded(add(world, args, "DEL"));
+    }
+    assert.deepEqual(
+      world.state().links.filter(({ ifname }: Json) => ifname !== "br0"),
+      before.links,
+    );
+  });
+});
+
+describe("CNI_NETNS", () => {
+  // Each leads to the namespace of c1 by another way; $0 is the plugin.
+  const ways: [what: string, script: string, netns: string][] = [
+    ["/run/netns", 'exec "$0"', "/run/netns/c1"],
+    ["/var/run/netns", 'exec "$0"', "/var/run/netns/c1"],
+    ["with dots and double slashes", 'exec "$0"', "/run//netns/../netns/./c1"],
+    ["a relative path", 'cd /run/netns && exec "$0"', "c1"],
+    ["a symbolic link", 'ln -sf /run/netns/c1 /run/link && exec "$0"', "/run/link"],
+    [
+      "a bind mount anywhere",
+      'touch /run/bound && mount --bind /run/netns/c1 /run/bound && exec "$0"',
+      "/run/bound",
+    ],
+    [
+      "/proc/PID/ns/net",
+      'ip netns exec c1 sleep 60 & until [ "$(readlink /proc/$!/exe)" = /usr/bin/sleep ]; do :; done; CNI_NETNS=/proc/$!/ns/net "$0"; code=$?; kill $!; exit $code',
+      "",
+    ],
+    ["/proc/PID/fd/N of the caller", 'exec 9</run/netns/c1; CNI_NETNS=/proc/$$/fd/9 "$0"', ""],
+    [
+      "/proc/self/fd/N, leaked to the plugin",
+      'exec 9</run/netns/c1 3</dev/null 4<&9; CNI_NETNS=/proc/self/fd/9 exec "$0"',
+      "",
+    ],
+  ];
+  for (const [what, script, netns] of ways)
+    test(`leads to the container: ${what}`, async (t) => {
+      const world = await World.start(t);
+      const container = world.container();
+      const environment = { ...variables(world, "ADD"), CNI_NETNS: netns };
+      const { interfaces } = succeeded(askShell(world, script, "bridge", environment, bridge()));
+      assert.deepEqual(container.addresses(), ["10.1.2.3/24"]);
+      if (netns !== "") assert.equal(interfaces[2].sandbox, netns);
+      succeeded(askShell(world, script, "bridge", { ...environment, CNI_COMMAND: "DEL" }, bridge()));
+      assert.equal(container.link(), undefined);
+    });
+
+  test("must not be the plugin's own, and nothing is made before that is known", async (t) => {
+    const world = await World.start(t);
+    const before = world.state();
+    const own = { CNI_NETNS: "/proc/self/ns/net" };
+    for (const name of ["bridge", "ptp", "loopback"])
+      for (const override of [undefined, "", "0", "no"]) {
+        const environment = { ...variables(world, "ADD"), ...own, CNI_NETNS_OVERRIDE: override };
+        const asked = ask(world, name, environment, configOf(name, { ipam: IPAM }));
+        isRefused(asked, 8, /^CNI_NETNS "\/proc\/self\/ns\/net" is .*own/);
+      }
+    assert.deepEqual(world.state(), before);
+  });
+
+  test("may be the plugin's own with CNI_NETNS_OVERRIDE", async (t) => {
+    const world = await World.start(t);
+    for (const override of ["1", "true", "TRUE"]) {
+      const environment = {
+        ...variables(world, "ADD"),
+        CNI_NETNS: "/proc/self/ns/net",
+        CNI_NETNS_OVERRIDE: override,
+      };
+      succeeded(ask(world, "bridge", environment, bridge()));
+      assert.deepEqual(world.addresses("eth0"), ["10.1.2.3/24"]);
+      succeeded(ask(world, "bridge", { ...environment, CNI_COMMAND: "DEL" }, bridge()));
+      assert.equal(world.link("eth0"), undefined);
+    }
+  });
+
+  test("that is the plugin's own by mistake does not let DEL take the host's interface", async (t) => {
+    const world = await World.start(t);
+    world.must("ip", "link", "add", "eth0", "type", "dummy");
+    const environment = { ...variables(world, "DEL"), CNI_NETNS: "/proc/self/ns/net" };
+    for (const name of ["bridge", "ptp"])
+      succeeded(ask(world, name, environment, configOf(name, { ipam: IPAM })));
+    assert.ok(world.link("eth0"));
+  });
+
+  test("may be empty, unset or gone at DEL", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    for (const netns of ["", undefined, "/run/netns/gone", "/proc/4194305/ns/net", "/dev/null"]) {
+      succeeded(ask(world, "bridge", variables(world, "ADD"), bridge()));
+      succeeded(ask(world, "bridge", { ...variables(world, "DEL"), CNI_NETNS: netns }, bridge()));
+      assert.deepEqual(world.veths(), []);
+    }
+  });
+});
+
+describe("stdin", () => {
+  const config = bridge({
+    dns: {},
+    capabilities: { mac: true, io: true },
+    runtimeConfig: {
+      mac: "02:11:22:33:44:55",
+      "io.kubernetes.cri.pod-annotations": { "kubernetes.io/config.seen": "2026-01-01T00:00:00Z" },
+    },
+    args: { podman_options: {} },
+    plugin: { of: ["another", { kind: null }] },
+    mtu: null,
+  });
+  const reversed = Object.fromEntries(Object.entries(config).toReversed());
+  const forms: [what: string, stdin: string][] = [
+    ["one line", JSON.stringify(config)],
+    ["one line with its end", `${JSON.stringify(config)}\n`],
+    ["many lines", JSON.stringify(config, undefined, 2)],
+    ["tabs and carriage returns", JSON.stringify(config, undefined, "\t").replaceAll("\n", "\r\n")],
+    ["keys in the other order", JSON.stringify(reversed)],
+    ["keys as Go writes them", capitalised(JSON.stringify(config))],
+    ["everything that is not ASCII escaped", JSON.stringify(config).replace("net", "\\u006eet")],
+    ["a megabyte of what nobody knows", JSON.stringify({ ...config, more: "x".repeat(1 << 20) })],
+  ];
+  test("may be written in any way that JSON allows, with keys that nobody knows", async (t) => {
+    const world = await World.start(t);
+    const container = world.container();
+    for (const [what, stdin] of forms) {
+      const { ips, dns, interfaces } = succeeded(ask(world, "bridge", variables(world, "ADD"), stdin));
+      assert.deepEqual(
+        [ips[0].address, dns, interfaces[2].mac],
+        ["10.1.2.3/24", undefined, "02:11:22:33:44:55"],
+        what,
+      );
+      assert.equal(world.link("br0").mtu, 1500);
+      succeeded(ask(world, "bridge", variables(world, "DEL"), stdin));
+      assert.equal(container.link(), undefined);
+    }
+  });
+
+  test("may have capabilities with Go's names", async (t) => {
+    const world = await World.start(t);
+    const ranges = [[{ Subnet: "10.7.0.0/24", RangeStart: "10.7.0.9", Gateway: "10.7.0.254" }]];
+    const config = configOf("host-local", {
+      ipam: { type: "host-local", Routes: [{ Dst: "0.0.0.0/0", GW: "10.7.0.254" }] },
+      RuntimeConfig: { IPRanges: ranges, "io.kubernetes.cri.pod-annotations": {} },
+    });
+    const result = succeeded(ask(world, "host-local", variables(world, "ADD"), config));
+    assert.deepEqual(result.ips, [{ address: "10.7.0.9/24", gateway: "10.7.0.254" }]);
+    assert.deepEqual(result.routes, [{ dst: "0.0.0.0/0", gw: "10.7.0.254" }]);
+    succeeded(ask(world, "host-local", variables(world, "DEL"), config));
+    assert.deepEqual(world.reserved(), {});
+  });
+
+  test("may come in pieces", async (t) => {
+    const world = await World.start(t);
+    world.container();
+    const text = JSON.stringify(bridge());
+    const script = `(for part in "$1" "$2" "$3"; do printf %s "$part"; done) | "$0"`;
+    const parts = [text.slice(0, 1), text.slice(1, 60), text.slice(60)];
+    const command = ["bash", "-c", script, join(world.bin, "bridge"), ...parts];
+    succeeded(ask(world, command, variables(world, "ADD")));
+  });
+});
+
+/** Keys begin with a capital, as those of Go's structs. */
+function capitalised(json: string): string {
+  return json.replace(
+    /"([a-z])(\w*)":/g,
+    (_, first: string, rest: string) => `"${first.toUpperCase()}${rest}":`,
+  );
+}
+
+test("descriptors that the caller leaks do no harm", async (t) => {
+  const world = await World.start(t);
+  world.container();
+  const script =
+    'for fd in {3..40}; do eval "exec $fd</proc/self/ns/net"; done; exec 9</run/netns/c1; exec "$0"';
+  succeeded(askShell(world, script, "bridge", variables(world, "ADD"), bridge()));
+  succeeded(askShell(world, script, "bridge", variables(world, "DEL"), bridge()));
+});
+
+test("a chained plugin without interface of its own gives prevResult back, also without any", async (t) => {
+  const world = await World.start(t);
+  world.container();
+  const asked: Asked = ask(
+    world,
+    "loopback",
+    variables(world, "ADD"),
+    configOf("loopback", { cniVersion: "0.3.1" }),
+  );
+  assert.deepEqual(succeeded(asked).interfaces, [
+    { name: "lo", mac: "00:00:00:00:00:00", sandbox: "/run/netns/c1" },
+  ]);
+});
+
+test("GC wants a list of what stays", async (t) => {
+  const world = await World.start(t);
+  for (const name of PLUGINS) {
+    const gc = (more: object) =>
+      ask(world, name, { CNI_COMMAND: "GC", CNI_PATH: world.bin }, configOf(name, more));
+    isRefused(gc({}), 7, "GC without a list of valid attachments", /must list what is to stay/);
+    isRefused(gc({ "cni.dev/valid-attachments": {} }), 7, "GC without a list of valid attachments");
+    for (const entry of ["c1", {}, { containerID: "c1" }, { containerID: 1, ifname: "eth0" }])
+      isRefused(
+        gc({ "cni.dev/valid-attachments": [entry] }),
+        7,
+        /^invalid entry .* in cni\.dev\/valid-attachments$/,
+      );
+    for (const key of ["cni.dev/valid-attachments", "cni.dev/attachments"])
+      for (const list of [[], [{ containerID: "c1", ifname: "eth0" }]])
+        assert.equal(
+          succeeded(gc({ [key]: list, ipam: name === "bridge" ? {} : { type: "static" } })),
+          undefined,
+        );
+  }
+});
+
+test("success without a result prints nothing", async (t) => {
+  const world = await World.start(t);
+  world.container();
+  const result = succeeded(ask(world, "bridge", variables(world, "ADD"), bridge()));
+  for (const [command, more] of [
+    ["CHECK", { prevResult: result }],
+    ["STATUS", {}],
+    ["GC", { "cni.dev/valid-attachments": [{ containerID: "c1", ifname: "eth0" }] }],
+    ["DEL", { prevResult: result }],
+  ] as const)
+    assert.deepEqual(ask(world, "bridge", variables(world, command), bridge(more)), {
+      code: 0,
+      stdout: "",
+      stderr: "",
+      output: undefined,
+    });
+});
+
+test("a result that cannot be said in the version leaves nothing behind", async (t) => {
+  const world = await World.start(t);
+  world.container();
+  const before = world.state();
+  const rows: [config: Json, msg: string][] = [
+    [bridge({ cniVersion: "0.2.0", ipam: undefined }), "cannot convert: no valid IP addresses"],
+    [
+      bridge({
+        cniVersion: "0.2.0",
+        ipam: { type: "host-local", ranges: [[{ subnet: "10.7.0.0/24" }], [{ subnet: "10.8.0.0/24" }]] },
+      }),
+      "CNI version 0.2.0 does not support more than 1 address per family",
+    ],
+  ];
+  for (const [config, msg] of rows)
+    isRefused(ask(world, "bridge", variables(world, "ADD"), config), 7, msg, /0\.3\.0/);
+  assert.deepEqual(world.state(), before);
+});
