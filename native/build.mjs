@@ -155,32 +155,35 @@ async function stripTypes(source, output) {
   });
 }
 
-/** The modules that a program consists of: its entry, what that imports, and so on. */
+/**
+ * The modules that a program consists of. Those that its entry imports, directly or through others, are hot: they are
+ * loaded when the image is made. Those that are reached by `import()` alone are cold: bytecode until they are called for.
+ */
 async function modulesOf(entry) {
-  const found = new Set([entry]);
+  const hot = await closure([entry], /(?:\bfrom|\bimport)\s*"(\.[^"]+)"/g);
+  const all = await closure(hot, /(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g);
+  return { hot, cold: all.filter((source) => !hot.includes(source)) };
+}
+
+/** The given modules and what they import, in the order in which it is met. */
+async function closure(sources, pattern) {
+  const found = new Set(sources);
   for (const source of found) {
     const stripped = strippedPath(source);
     await stripTypes(source, stripped);
-    for (const [, name] of readFileSync(stripped, "utf8").matchAll(
-      /(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g,
-    )) {
+    for (const [, name] of readFileSync(stripped, "utf8").matchAll(pattern)) {
       const imported = resolve(dirname(source), name);
       if (existsSync(imported)) found.add(imported); // what is missing, tsc reports better
     }
   }
-  return [...found].sort();
+  return [...found];
 }
 
 /** `base`: the folder below which modules have their names. */
 async function buildProgram(output, base, entry, suffix = "") {
-  const stripped = strippedPath(base);
-  const names = (await modulesOf(entry)).map((source) => relative(base, source));
-  const hot = await compileModules(
-    `hot${suffix}`,
-    stripped,
-    names.filter((name) => !isCold(name)),
-  );
-  const cold = await compileModules(`cold${suffix}`, stripped, names.filter(isCold));
+  const modules = await modulesOf(entry);
+  const hot = await compileModules(`hot${suffix}`, base, modules.hot);
+  const cold = await compileModules(`cold${suffix}`, base, modules.cold);
   const host = object(`engine${suffix}.c`);
   const headers = [native("sys.h"), native("modules.h"), native("arena.h")];
   await compileC(native("engine.c"), host, [...ours, `-DENTRY="${relative(base, entry)}"`], headers);
@@ -189,13 +192,10 @@ async function buildProgram(output, base, entry, suffix = "") {
   await when(output, [hot, cold, ...objects], () => make(output, objects, { hot, cold }, suffix));
 }
 
-/** What the usual plugin calls do not need: it stays bytecode until it is imported, and takes less room so. */
-const isCold = (name) =>
-  /^(cli|runtime)\/|^spec\/(config|derive|json-)|\b(check|gc|status|iptables|static|verify|compare|route-list)\.ts$/.test(name);
-
 /** Bytecode of the modules, in the file that is given back. */
-async function compileModules(title, folder, names) {
-  const bytecode = join(work, `${title}.bin`);
+async function compileModules(title, base, sources) {
+  const [bytecode, folder] = [join(work, `${title}.bin`), strippedPath(base)];
+  const names = sources.map((source) => relative(base, source));
   // The list of names is an input too: a file that went must leave the executable.
   const list = join(work, `${title}.txt`);
   if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n"))

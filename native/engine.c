@@ -205,20 +205,17 @@ static int run(JSContext *ctx) {
   return code;
 }
 
-// The modules of a file of bytecode are loaded once, so that later runs find their functions made.
+// The modules of a file of bytecode are loaded once, so that every later run finds their functions made.
 static int make_image(const char *input, const char *output) {
   struct stat file;
   int fd = open(input, O_RDONLY);
   if (fd < 0 || fstat(fd, &file) < 0) return perror(input), 1;
-  const uint8_t *start = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0), *end = start + file.st_size;
-  bytecode[1].start = start, bytecode[1].end = end;
+  bytecode[1].start = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  bytecode[1].end = bytecode[1].start + file.st_size;
   if (!start_engine()) return fputs("out of memory\n", stderr), 1;
   JSContext *ctx = engine->context;
   making_image = true;
   if (load_entry(ctx)) return 1;
-  for (const uint8_t *at = start; at < end; at = module_at(at).end)
-    JS_FreeValue(ctx, JS_LoadModule(ctx, NULL, module_at(at).name));
-  if (finish(ctx)) return 1;
   JS_RunGC(engine->runtime);
   return image_write(output, engine);
 }

@@ -1,7 +1,9 @@
 import { table } from "./host/engine.ts";
 import { Host } from "./host/host.ts";
-import { runPlugin } from "./plugin/run.ts";
-import { findPlugin } from "./plugins/registry.ts";
+import { report, runPlugin } from "./plugin/run.ts";
+import { findPlugin, pluginTypes } from "./plugins/registry.ts";
+import { CniError, ErrorCode } from "./spec/errors.ts";
+import { NEWEST_VERSION } from "./spec/versions.ts";
 
 /**
  * Acts by the name it was called with: a plugin's, or `plumb`, whose first argument may be a plugin too. Gives the
@@ -13,6 +15,17 @@ export async function main(): Promise<number> {
   const name = called.slice(called.lastIndexOf("/") + 1);
   const plugin = (await findPlugin(name)) ?? (args[0] === undefined ? undefined : await findPlugin(args[0]));
   if (plugin !== undefined) return runPlugin(host, plugin, findPlugin);
+  // A runtime calls, by a name that is none of ours: it understands error objects, not help.
+  if (args.length === 0 && host.variable("CNI_COMMAND"))
+    return report(host, unknownPlugin(name), NEWEST_VERSION);
   const cli = await import("./cli/main.ts");
   return cli.main(host, args);
+}
+
+function unknownPlugin(name: string): CniError {
+  return new CniError(
+    ErrorCode.InvalidConfig,
+    `plumb has no plugin "${name}"`,
+    `The name by which it is called says which plugin it is: ${pluginTypes.join(", ")}.`,
+  );
 }

@@ -58,3 +58,12 @@ test("equal MAC addresses have equal bytes", () => {
   assert.ok(!mac.equals(parseMac("00:00:5e:00:53:02")!));
   assert.equal(JSON.stringify({ mac }), '{"mac":"00:00:5e:00:53:01"}');
 });
+
+test("addresses have the order of their bytes", () => {
+  const mac = (text: string) => parseMac(text)!;
+  assert.ok(mac("02:00:00:00:00:01").compare(mac("02:00:00:00:00:02")) < 0);
+  assert.ok(mac("ff:00:00:00:00:00").compare(mac("02:ff:ff:ff:ff:ff")) > 0);
+  assert.equal(mac("02:00:00:00:00:01").compare(mac("02-00-00-00-00-01")), 0);
+  assert.ok(mac("02:00:00:00:00:01").compare(mac("02:00:00:00:00:01:00:00")) < 0);
+  assert.ok(mac("02:00:00:00:00:01:00:00").compare(mac("02:00:00:00:00:01")) > 0);
+});

@@ -16,7 +16,13 @@ export class MacAddress {
   }
 
   equals(other: MacAddress): boolean {
-    return this.toString() === other.toString();
+    return this.compare(other) === 0;
+  }
+
+  /** Below 0, 0, above 0: the order of the bytes; the shorter comes first. */
+  compare({ bytes }: MacAddress): number {
+    const differs = this.bytes.findIndex((byte, index) => byte !== bytes[index]);
+    return differs < 0 ? this.bytes.length - bytes.length : this.bytes[differs]! - (bytes[differs] ?? -1);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Cidr } from "../address/cidr.ts";
-import { MacAddress } from "../address/mac.ts";
+import type { MacAddress } from "../address/mac.ts";
 import { errno } from "../host/errno.ts";
 import type { Host } from "../host/host.ts";
 import { type Address, addAddress, IFA_F_NODAD, listAddresses, removeAddress } from "../netlink/address.ts";
@@ -19,7 +19,7 @@ import { allOrNothing } from "./all-or-nothing.ts";
 import { withBroadcast } from "./configure.ts";
 import type { Namespace } from "./namespace.ts";
 import { ensureSysctl } from "./sysctl.ts";
-import { requireLink } from "./veth.ts";
+import { randomMac, requireLink } from "./veth.ts";
 
 export interface BridgeWish {
   readonly name: string;
@@ -56,7 +56,10 @@ export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge 
 /** False if somebody else was faster. */
 function create({ host, route }: Namespace, { name, mtu, vlanFiltering }: BridgeWish): boolean {
   // A MAC of its own: otherwise it takes the lowest of its ports', and changes as they come and go.
-  const wish = { name, mtu, mac: randomMac(host), up: true };
+  const mac = randomMac(host);
+  // Ports' rarely come before it, so nobody need ask whether they took over.
+  mac.bytes[0] = 0x02;
+  const wish = { name, mtu, mac, up: true };
   const kind = bridge({ vlanFiltering: vlanFiltering || undefined });
   return route.attempt(createLink(kind, wish), errno.EEXIST);
 }
@@ -80,13 +83,6 @@ function adjusted({ route }: Namespace, link: Link, { promiscuous, vlanFiltering
 function removeIfUnused({ route }: Namespace, name: string): void {
   const link = route.query(getLink(name));
   if (link && route.dump(listLinks({ master: link.index })).length === 0) route.execute([deleteLink(link)]);
-}
-
-/** A random, locally administered unicast address. */
-function randomMac(host: Host): MacAddress {
-  const bytes = host.random(6);
-  bytes[0] = (bytes[0]! & 0xfe) | 0x02;
-  return new MacAddress(bytes);
 }
 
 /**

@@ -1,5 +1,5 @@
-import { errno } from "../host/errno.ts";
-import { type Host, isErrno, O_RDONLY } from "../host/host.ts";
+import { errno, errnoName } from "../host/errno.ts";
+import { type Host, isErrno, O_RDONLY, SysError } from "../host/host.ts";
 import { NETLINK_NETFILTER, NETLINK_ROUTE } from "../netlink/message.ts";
 import { NetlinkSocket } from "../netlink/socket.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
@@ -45,8 +45,9 @@ export function openNamespace(host: Host, path: string, mayBeOwn = false): Names
   try {
     fd = host.open(path, O_RDONLY);
   } catch (error) {
-    if (isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ESRCH)) throw unusable(path, "does not exist");
-    throw error;
+    if (!(error instanceof SysError)) throw error;
+    const isGone = isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ESRCH);
+    throw unusable(path, isGone ? "does not exist" : `cannot be opened (${errnoName(error.errno)})`, error);
   }
   const problem = whatIsWrong(host, fd, mayBeOwn);
   if (problem === undefined) return new Namespace(host, fd, path);
@@ -61,10 +62,11 @@ function whatIsWrong(host: Host, fd: number, mayBeOwn: boolean): string | undefi
   return it.ino === own.ino && it.dev === own.dev ? "is the namespace of the host (plugin's own)" : undefined;
 }
 
-function unusable(path: string, problem: string): CniError {
+function unusable(path: string, problem: string, cause?: SysError): CniError {
   return new CniError(
     ErrorCode.InvalidNetns,
     `CNI_NETNS ${JSON.stringify(path)} ${problem}`,
     "It must be the path of the container's network namespace, such as /run/netns/NAME or /proc/PID/ns/net.",
+    { cause },
   );
 }

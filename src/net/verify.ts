@@ -50,7 +50,8 @@ export function containerInterface({ interfaces = [] }: Result, ifName: string, 
   return found;
 }
 
-function ipsOf({ ips = [], interfaces = [] }: Result, ifName: string, sandbox: string): IpConfig[] {
+/** The addresses of a result that are this interface's, or nobody's. */
+export function ipsOf({ ips = [], interfaces = [] }: Result, ifName: string, sandbox: string): IpConfig[] {
   return ips.filter((ip) => {
     const owner = ip.interface === undefined ? undefined : interfaces[ip.interface];
     return owner === undefined || (owner.name === ifName && owner.sandbox === sandbox);
@@ -64,12 +65,19 @@ export function verifyAddresses({ route }: Namespace, link: Link, wanted: readon
       throw damaged(`address ${address} is missing on ${link.name}`);
 }
 
-function verifyRoutes({ route }: Namespace, wanted: readonly Route[], ips: readonly IpConfig[]): void {
+/** Routes as `configureInterface` sets them: those without `gw` go by the gateways of `ips`. */
+export function verifyRoutes(
+  { route, path }: Namespace,
+  wanted: readonly Route[],
+  ips: readonly IpConfig[] = [],
+): void {
   if (wanted.length === 0) return;
   const present = route.dump(listRoutes());
   for (const one of wanted)
     if (!present.some((candidate) => isSameRoute(candidate, one, ips)))
-      throw damaged(`route to ${one.dst}${one.gw ? ` via ${one.gw}` : ""} is missing`);
+      throw damaged(
+        `route to ${one.dst}${one.gw ? ` via ${one.gw}` : ""} is missing in ${path || "the host"}`,
+      );
 }
 
 /** Only what the result says is compared: later plugins and the kernel may have added to it. */

@@ -1,5 +1,6 @@
-import type { MacAddress } from "../address/mac.ts";
+import { MacAddress } from "../address/mac.ts";
 import { errno } from "../host/errno.ts";
+import type { Host } from "../host/host.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
 import { createLink, deleteLink, getLink, type Link, type LinkRef } from "../netlink/link.ts";
 import { veth } from "../netlink/links/veth.ts";
@@ -26,8 +27,13 @@ export interface VethWish {
   readonly mtu?: number | undefined;
 }
 
+/** An end of a pair. */
+export interface VethLink extends LinkRef {
+  readonly mac: MacAddress;
+}
+
 export interface VethPair {
-  readonly inside: Link;
+  readonly inside: VethLink;
   readonly outside: LinkRef;
   remove(): void;
 }
@@ -38,10 +44,11 @@ export interface VethPair {
  */
 export function createVeth(wish: VethWish): VethPair {
   const { inside, outside } = wish;
+  const mac = inside.mac ?? randomMac(inside.netns.host);
   for (let attempt = 1; ; attempt++) {
     const name = randomName(outside.netns.host.random(4));
     try {
-      return create(wish, name);
+      return create(wish, name, mac);
     } catch (error) {
       if (!isNetlinkErrno(error, errno.EEXIST)) throw error;
       if (inside.netns.route.query(getLink(inside.name))) throw nameTaken(inside.name);
@@ -51,25 +58,26 @@ export function createVeth(wish: VethWish): VethPair {
   }
 }
 
-function create({ inside, outside, mtu, owner }: VethWish, name: string): VethPair {
+function create({ inside, outside, mtu, owner }: VethWish, name: string, mac: MacAddress): VethPair {
   const { route } = outside.netns;
   const own = { name, up: true, mtu, mac: outside.mac, master: outside.master };
-  const peer = { name: inside.name, netnsFd: inside.netns.fd, mac: inside.mac, mtu };
+  const peer = { name: inside.name, netnsFd: inside.netns.fd, mac, mtu };
+  const requests = [createLink(veth(peer), own), ...markOwner({ index: 0, name }, owner)];
   let taken = false;
   const remove = () => {
     if (!taken) removeLink(outside.netns, name);
   };
-  const make = (): Link => {
+  const made = allOrNothing(() => {
     try {
-      route.execute([createLink(veth(peer), own), ...markOwner({ index: 0, name }, owner)]);
+      return route.executeThen(requests, getLink(name));
     } catch (error) {
       taken = isNetlinkErrno(error, errno.EEXIST);
       throw error;
     }
-    return requireLink(inside.netns, inside.name);
-  };
-  const made = allOrNothing(make, remove);
-  return { inside: made, outside: { index: made.lower, name }, remove };
+  }, remove);
+  if (made === undefined) throw linkNotFound(outside.netns, name);
+  // What is below a veth's end is its peer.
+  return { inside: { index: made.lower, name: inside.name, mac }, outside: made, remove };
 }
 
 function randomName(bytes: Uint8Array): string {
@@ -84,16 +92,23 @@ function nameTaken(name: string): CniError {
   );
 }
 
+/** A random, locally administered unicast address. */
+export function randomMac(host: Host): MacAddress {
+  const bytes = host.random(6);
+  bytes[0] = (bytes[0]! & 0xfe) | 0x02;
+  return new MacAddress(bytes);
+}
+
 /** The link of that name. Code 100 if there is none. */
-export function requireLink({ route, path }: Namespace, name: string): Link {
-  const link = route.query(getLink(name));
-  if (link === undefined)
-    throw new CniError(
-      ErrorCode.Plugin,
-      `interface ${name} not found`,
-      `It was looked for in ${path || "the host's namespace"}.`,
-    );
+export function requireLink(netns: Namespace, name: string): Link {
+  const link = netns.route.query(getLink(name));
+  if (link === undefined) throw linkNotFound(netns, name);
   return link;
+}
+
+function linkNotFound({ path }: Namespace, name: string): CniError {
+  const details = `It was looked for in ${path || "the host's namespace"}.`;
+  return new CniError(ErrorCode.Plugin, `interface ${name} not found`, details);
 }
 
 /** Deletes a link if it is there, and with a veth its peer. False if it was gone already. */

@@ -33,9 +33,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 
 /** The kernel answers within milliseconds; a grace period or a module to load may take a second. */
 const TIMEOUT_MS = 10_000;
-/** An acknowledgement has 36 bytes and at most a line of text. */
-const ACK_SIZE = 1024;
-/** One link with all its attributes has 1 to 3 KB. */
+/** One link with all its attributes has 1 to 3 KB, an acknowledgement 36 bytes and at most a line of text. */
 const ANSWER_SIZE = 8192;
 /** The kernel sends a dump in pieces as large as our buffer, up to this (net/netlink/af_netlink.c). */
 const DUMP_SIZE = 32768;
@@ -45,6 +43,9 @@ const SAFE_SEND_BYTES = 64 << 10;
 const SAFE_ACKS = 64;
 /** An upper limit for what the kernel charges to the receive buffer for one acknowledgement. */
 const ACK_COST = 2048;
+
+/** What the kernel says of an object that does not exist. */
+const NOT_THERE: readonly number[] = [errno.ENODEV, errno.ENOENT];
 
 /** Requests that are under way. */
 export interface Posted {
@@ -127,6 +128,26 @@ export class NetlinkSocket {
   }
 
   /**
+   * As `execute`, with a question in the same send, which the kernel answers when it has handled the requests.
+   * Undefined if there is no such object.
+   */
+  executeThen<T>(requests: readonly Request[], query: Query<T>): T | undefined {
+    const { type, body, what } = query;
+    const asked = { type, body, what, flags: NLM_F_ACK };
+    // Only the question may be acknowledged, and its answer comes before that: so nothing is awaited twice.
+    const batch = this.#prepare([...requests, asked]);
+    this.#sent(this.#sys.send(this.#fd, batch.data, TIMEOUT_MS), requests[0]?.what ?? what);
+    let answer: T | undefined;
+    const refusal = this.#await(batch, (message) => {
+      answer ??= query.decode(message.body, message.type);
+    });
+    if (refusal === undefined) return answer;
+    const { index, verdict } = refusal;
+    if (index === requests.length && NOT_THERE.includes(verdict.errno)) return undefined;
+    throw new NetlinkError(batch.requests[index]!.what, verdict, index);
+  }
+
+  /**
    * Starts what `execute` does, in a thread: what the kernel waits for (a grace period of 15 to 30 ms after
    * RTM_DELLINK or an nftables commit) passes meanwhile. The socket is busy until `finish` was called; what is
    * not finished when the process ends may not have been sent.
@@ -151,7 +172,7 @@ export class NetlinkSocket {
     try {
       return this.#repeat(query, 0)[0];
     } catch (error) {
-      if (isNetlinkErrno(error, errno.ENODEV, errno.ENOENT)) return undefined;
+      if (isNetlinkErrno(error, ...NOT_THERE)) return undefined;
       throw error;
     }
   }
@@ -201,16 +222,23 @@ export class NetlinkSocket {
   }
 
   /** Waits for all acknowledgements; gives the first refusal. */
-  #await({ requests, first, selective, acknowledged }: Batch): Refusal | undefined {
+  #await(
+    { requests, first, selective, acknowledged }: Batch,
+    answered = (_: Message) => {},
+  ): Refusal | undefined {
     let missing = requests.filter(acknowledged).length;
     let waiting = 0;
     let refusal: Refusal | undefined;
     while (missing > 0) {
-      for (const message of this.#receive(ACK_SIZE, requests[waiting]!.what)) {
+      for (const message of this.#receive(ANSWER_SIZE, requests[waiting]!.what)) {
         const index = message.sequence - first;
         const request = requests[index];
         // Not ours: a late answer to what was asked earlier.
-        if (message.type !== NLMSG_ERROR || !request) continue;
+        if (!request) continue;
+        if (message.type !== NLMSG_ERROR) {
+          answered(message);
+          continue;
+        }
         const verdict = readVerdict(message);
         if (verdict.errno !== 0) refusal ??= { index, verdict };
         if (acknowledged(request)) missing--;

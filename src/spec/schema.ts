@@ -2,7 +2,7 @@ import { type Cidr, parseCidr } from "../address/cidr.ts";
 import { type Ip, parseIp } from "../address/ip.ts";
 import { type MacAddress, parseMac } from "../address/mac.ts";
 import { CniError, ErrorCode } from "./errors.ts";
-import { isObject, member, show } from "./json.ts";
+import { isObject, type JsonObject, show } from "./json.ts";
 
 /**
  * What a configuration value must look like, and what it becomes. `parse` throws a CniError of code 7 that names
@@ -103,18 +103,36 @@ export type ObjectOf<F extends Fields> = {
 
 /** An object with the given keys, in any case. Other keys are ignored; `null` counts as absent. */
 export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
+  const names = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
   return {
     shape: { kind: "object", fields },
     parse(value, path) {
       if (!isObject(value)) throw unexpected(path, "an object", value);
+      const given = matchKeys(value, names);
       const result: Record<string, unknown> = {};
       for (const name in fields) {
-        const item = fields[name]!.parse(member(value, name), keyPath(path, name));
+        const item = parseMember(fields[name]!, given[name], path, name);
         if (item !== undefined) result[name] = item;
       }
       return result as ObjectOf<F>;
     },
   };
+}
+
+/** The members of a JSON object whose keys are in `names`, by their proper name; the exact key wins. See `member`. */
+function matchKeys(value: JsonObject, names: ReadonlyMap<string, string>): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  for (const key in value) {
+    const name = names.get(key.toLowerCase());
+    if (name !== undefined && (key === name || given[name] === undefined)) given[name] = value[key] ?? undefined;
+  }
+  return given;
+}
+
+/** Most keys of most configurations are absent: nothing is parsed then, and no path made. */
+function parseMember(field: Schema<unknown>, value: unknown, path: string, name: string): unknown {
+  const { shape } = field;
+  return value === undefined && shape.kind === "optional" ? shape.fallback : field.parse(value, keyPath(path, name));
 }
 
 /** An object whose keys are data, as names of sysctls are; they keep their case. */

@@ -36,8 +36,11 @@ export function askShell(
   environment: Environment,
   stdin: Json = "",
 ): Asked {
-  return ask(world, ["bash", "-c", script, join(world.bin, plugin)], environment, stdin);
+  return ask(world, [...SHELL, script, join(world.bin, plugin)], environment, stdin);
 }
+
+/** It takes a stdin that is a socket, as Node's are, for a login from far away, with files to read. */
+export const SHELL = ["bash", "--norc", "-c"];
 
 /** The environment of a call on behalf of a container. */
 export function variables(world: World, command: string, container = "c1"): Record<string, string> {

@@ -446,10 +446,10 @@ test("of a bridge made by hand, the result tells the MAC that it has in the end"
 
 test("a name that is another link's is refused", async (t) => {
   const w = await World.start(t);
-  w.must("ip", "link", "add", "br0", "type", "macvlan", "link", "lo");
+  w.must("ip", "link", "add", "br0", "type", "veth", "peer", "name", "other");
   const error = w.refused("ADD", gateway, w.container());
   assert.deepEqual([error.code, error.msg], [7, '"br0" already exists but is not a bridge']);
-  assert.match(error.details, /macvlan/);
+  assert.match(error.details, /It is veth/);
   assert.equal(w.refused("STATUS", gateway).code, 50);
 });
 

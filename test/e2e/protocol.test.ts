@@ -3,7 +3,16 @@ import { linkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { plumb } from "../programs.ts";
-import { type Asked, ask, askShell, type Environment, isRefused, succeeded, variables } from "./ask.ts";
+import {
+  type Asked,
+  ask,
+  askShell,
+  type Environment,
+  isRefused,
+  SHELL,
+  succeeded,
+  variables,
+} from "./ask.ts";
 import { type Json, World } from "./world.ts";
 
 // What the specification says of every plugin: how it is called, and what it answers.
@@ -25,16 +34,13 @@ describe("which plugin it is", () => {
       const about = new RegExp(`^CNI ${name} plugin`);
       assert.match(ask(world, name, {}).stderr, about);
       for (const called of [name, `./${name}`, `/no/such/place/${name}`])
-        assert.match(ask(world, ["bash", "-c", script, plumb, called], {}).stderr, about);
+        assert.match(ask(world, [...SHELL, script, plumb, called], {}).stderr, about);
     }
     // No name at all: the kernel knows the path.
-    assert.match(
-      ask(world, ["bash", "-c", script, join(world.bin, "ptp"), ""], {}).stderr,
-      /^CNI ptp plugin/,
-    );
+    assert.match(ask(world, [...SHELL, script, join(world.bin, "ptp"), ""], {}).stderr, /^CNI ptp plugin/);
     linkSync(plumb, join(world.bin, "static.hard"));
     assert.match(
-      ask(world, ["bash", "-c", script, join(world.bin, "static.hard"), "static"], {}).stderr,
+      ask(world, [...SHELL, script, join(world.bin, "static.hard"), "static"], {}).stderr,
       /^CNI static/,
     );
   });
@@ -423,7 +429,7 @@ describe("CNI_NETNS", () => {
     ["a symbolic link", 'ln -sf /run/netns/c1 /run/link && exec "$0"', "/run/link"],
     [
       "a bind mount anywhere",
-      'touch /run/bound && mount --bind /run/netns/c1 /run/bound && exec "$0"',
+      '[ -e /run/bound ] || { touch /run/bound && mount --bind /run/netns/c1 /run/bound; } && exec "$0"',
       "/run/bound",
     ],
     [
@@ -480,7 +486,7 @@ describe("CNI_NETNS", () => {
 
   test("that is the plugin's own by mistake does not let DEL take the host's interface", async (t) => {
     const world = await World.start(t);
-    world.must("ip", "link", "add", "eth0", "type", "dummy");
+    world.must("ip", "link", "add", "eth0", "type", "bridge");
     const environment = { ...variables(world, "DEL"), CNI_NETNS: "/proc/self/ns/net" };
     for (const name of ["bridge", "ptp"])
       succeeded(ask(world, name, environment, configOf(name, { ipam: IPAM })));
@@ -557,7 +563,7 @@ describe("stdin", () => {
     const text = JSON.stringify(bridge());
     const script = `(for part in "$1" "$2" "$3"; do printf %s "$part"; done) | "$0"`;
     const parts = [text.slice(0, 1), text.slice(1, 60), text.slice(60)];
-    const command = ["bash", "-c", script, join(world.bin, "bridge"), ...parts];
+    const command = [...SHELL, script, join(world.bin, "bridge"), ...parts];
     succeeded(ask(world, command, variables(world, "ADD")));
   });
 });

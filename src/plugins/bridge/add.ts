@@ -31,8 +31,7 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
     : awaitCarrier(hostNetns, outside);
   return {
     interfaces: [
-      // One that was not made here may take over its ports' MAC.
-      described(requireLink(hostNetns, bridge.name)),
+      described(mayChangeMac(bridge, port) ? requireLink(hostNetns, bridge.name) : bridge),
       described(port),
       { ...described(inside), sandbox: netns.path },
       ...(vlanLink ? [described(vlanLink)] : []),
@@ -42,6 +41,11 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
   };
 }
 
-function described({ name, mac }: Link): Interface {
+function described({ name, mac }: Pick<Link, "name" | "mac">): Interface {
   return { name, mac: `${mac}` };
+}
+
+/** A bridge that nobody gave a MAC of its own takes the lowest of its ports'. */
+function mayChangeMac(bridge: Link, port: Link): boolean {
+  return !bridge.mac || !port.mac || port.mac.compare(bridge.mac) < 0;
 }

@@ -2,11 +2,18 @@ import { Cidr } from "../../address/cidr.ts";
 import { damaged } from "../../net/damaged.ts";
 import { checkMacSpoofCheck } from "../../net/macspoof-check.ts";
 import { checkMasquerade } from "../../net/masquerade-check.ts";
-import { containerInterface, verifyAddresses, verifyLayer3, verifyLink, verifyUp } from "../../net/verify.ts";
+import {
+  containerInterface,
+  ipsOf,
+  verifyAddresses,
+  verifyLayer3,
+  verifyLink,
+  verifyUp,
+} from "../../net/verify.ts";
 import { readBridgePort } from "../../netlink/bridge-port.ts";
 import { getLinkByIndex, IFF_PROMISC, type Link } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
-import type { Result } from "../../spec/result.ts";
+import type { IpConfig, Result } from "../../spec/result.ts";
 import { type BridgeConfig, isGateway, spoofCheckId } from "./config.ts";
 
 /** Throws if something is not as ADD has left it: the bridge, both ends, addresses, routes, rules, reservation. */
@@ -22,8 +29,9 @@ export function check(request: CheckRequest<BridgeConfig>): void {
   verifyUp(inside);
   if (!ipam) return;
   verifyLayer3(netns, inside, prevResult);
-  if (isGateway(config)) checkGateways(request, bridge, prevResult);
-  const addresses = (prevResult.ips ?? []).map(({ address }) => address);
+  const ips = ipsOf(prevResult, ifName, netns.path);
+  if (isGateway(config)) checkGateways(request, bridge, ips);
+  const addresses = ips.map(({ address }) => address);
   if (config.ipMasq)
     checkMasquerade({ ...request, netns: hostNetns, addresses, backend: config.ipMasqBackend });
 }
@@ -56,7 +64,7 @@ function checkPort(request: CheckRequest<BridgeConfig>, bridge: Link, inside: Li
 function checkGateways(
   { config, hostNetns }: CheckRequest<BridgeConfig>,
   bridge: Link,
-  { ips = [] }: Result,
+  ips: readonly IpConfig[],
 ): void {
   const link =
     config.vlan === 0 ? bridge : verifyLink(hostNetns, "vlan", { name: `${bridge.name}.${config.vlan}` });

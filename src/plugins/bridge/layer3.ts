@@ -4,7 +4,7 @@ import { configureInterface, isDefault } from "../../net/configure.ts";
 import { masquerade } from "../../net/masquerade.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
 import { ensureVlanLink } from "../../net/vlan.ts";
-import type { Link } from "../../netlink/link.ts";
+import type { Link, LinkRef } from "../../netlink/link.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import type { IpConfig, Result, Route } from "../../spec/result.ts";
 import { leaseFrom } from "../lease.ts";
@@ -15,7 +15,7 @@ const INSIDE = 2;
 
 interface Links {
   readonly bridge: Link;
-  readonly inside: Link;
+  readonly inside: LinkRef;
 }
 
 interface Layer3 extends Pick<Result, "ips" | "routes" | "dns"> {

@@ -1,4 +1,4 @@
-import { hostCidr } from "../../address/cidr.ts";
+import { type Cidr, hostCidr } from "../../address/cidr.ts";
 import { configureInterface } from "../../net/configure.ts";
 import { masquerade } from "../../net/masquerade.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
@@ -86,8 +86,11 @@ function hostSide(outside: LinkRef, ips: readonly Leased[]): Request[] {
 
 /** The gateway is on the link; the rest of the subnet is behind it. */
 function throughGateway({ address, gateway }: Leased): KernelRoute[] {
-  return [
-    { dst: hostCidr(gateway), scope: RT_SCOPE_LINK, source: address.ip },
-    { dst: address.network, gateway, source: address.ip },
-  ];
+  const direct = { dst: hostCidr(gateway), scope: RT_SCOPE_LINK, source: address.ip };
+  return hasNeighbours(address) ? [direct, { dst: address.network, gateway, source: address.ip }] : [direct];
+}
+
+/** Whether an address comes with a subnet: not /32 or /128. */
+export function hasNeighbours(address: Cidr): boolean {
+  return address.prefixLength < address.ip.bytes.length * 8;
 }

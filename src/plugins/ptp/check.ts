@@ -1,9 +1,18 @@
 import { hostCidr } from "../../address/cidr.ts";
-import { checkMasquerade } from "../../net/masquerade-check.ts";
 import { damaged } from "../../net/damaged.ts";
-import { containerInterface, verifyAddresses, verifyLayer3, verifyLink, verifyUp } from "../../net/verify.ts";
+import { checkMasquerade } from "../../net/masquerade-check.ts";
+import {
+  containerInterface,
+  ipsOf,
+  verifyAddresses,
+  verifyLayer3,
+  verifyLink,
+  verifyRoutes,
+  verifyUp,
+} from "../../net/verify.ts";
 import { getLinkByIndex } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
+import { hasNeighbours } from "./add.ts";
 import type { PtpConfig } from "./config.ts";
 
 /** Throws if something is not as ADD has left it: both ends, addresses, routes, rules, reservation. */
@@ -19,12 +28,18 @@ export function check(request: CheckRequest<PtpConfig>): void {
   if (outside === undefined || outside.kind !== "veth" || outside.lower !== inside.index)
     throw damaged(`the host's end of ${ifName} is missing`);
   verifyUp(outside);
-  verifyAddresses(
+  const ips = ipsOf(prevResult, ifName, netns.path);
+  const addresses = ips.map(({ address }) => address);
+  const gateways = ips.flatMap(({ gateway }) => (gateway ? [hostCidr(gateway)] : []));
+  verifyAddresses(hostNetns, outside, gateways);
+  verifyRoutes(
     hostNetns,
-    outside,
-    (prevResult.ips ?? []).flatMap(({ gateway }) => (gateway ? [hostCidr(gateway)] : [])),
+    addresses.map(({ host }) => ({ dst: host })),
   );
-  const addresses = (prevResult.ips ?? []).map(({ address }) => address);
+  verifyRoutes(
+    netns,
+    [...gateways, ...addresses.filter(hasNeighbours).map(({ network }) => network)].map((dst) => ({ dst })),
+  );
   if (config.ipMasq)
     checkMasquerade({ ...request, netns: hostNetns, addresses, backend: config.ipMasqBackend });
 }
