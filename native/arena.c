@@ -30,7 +30,6 @@ typedef struct Block {
 typedef struct {
   void *root;
   bool writing;
-  bool locked;
   uint8_t *next, *end; // what is left of the chunk
   Block *free_blocks[CLASSES];
 } State;
@@ -73,10 +72,6 @@ static void *cut(size_t whole) {
   return (uint8_t *)b + HEADER;
 }
 
-// There may be a second thread, for a moment.
-static void lock(void) { while (__atomic_test_and_set(&state.locked, __ATOMIC_ACQUIRE)) ; }
-static void unlock(void) { __atomic_clear(&state.locked, __ATOMIC_RELEASE); }
-
 // `fresh` tells that the block is zero.
 static void *take(size_t size, bool *fresh) {
   *fresh = true;
@@ -84,12 +79,10 @@ static void *take(size_t size, bool *fresh) {
   if (size >= LARGE && !state.writing) return map_block(size);
   size_t units = (size + HEADER + UNIT - 1) / UNIT;
   if (units < 2) units = 2; // room for the link
-  lock();
   int class = size < LARGE ? class_of(&units) : CLASSES;
   Block *b = class < CLASSES ? state.free_blocks[class] : NULL;
   if (b) state.free_blocks[class] = b->next, *fresh = false;
   void *p = b ? (uint8_t *)b + HEADER : cut(units * UNIT);
-  unlock();
   return p;
 }
 
@@ -117,11 +110,9 @@ static void release(void *opaque, void *p) {
   }
   size_t units = (b->size + HEADER) / UNIT;
   if (b->size >= LARGE) return; // of the image, which has a handful
-  lock();
   Block **list = &state.free_blocks[class_of(&units)];
   b->next = *list;
   *list = b;
-  unlock();
 }
 
 static void *resized(void *opaque, void *p, size_t size) {

@@ -139,7 +139,6 @@ function link(output, objects) {
     ...toolchain.link,
     "-Wl,--gc-sections",
     "-lm",
-    "-lpthread",
     "-o",
     output,
   ]);

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -570,48 +569,6 @@ CALL(sys_poll) {
   return RETRY(poll((struct pollfd *)a[0].p, a[0].n / sizeof(struct pollfd), left_until(deadline)));
 }
 
-// A message whose handling takes the kernel long is sent by a thread; the answer arrives on the socket as ever.
-typedef struct {
-  int fd;
-  size_t n;
-  uint8_t bytes[];
-} Posted;
-
-static void *post(void *argument) {
-  Posted *posted = argument;
-  while (send(posted->fd, posted->bytes, posted->n, MSG_NOSIGNAL) < 0 && errno == EINTR) ;
-  close(posted->fd);
-  free(posted);
-  return NULL;
-}
-CALL(sys_post) {
-  UNUSED;
-  pthread_t thread;
-  pthread_attr_t attributes;
-  Posted *posted = malloc(sizeof *posted + a[1].n);
-  if (!posted) return -ENOMEM;
-  posted->n = a[1].n;
-  memcpy(posted->bytes, a[1].p, a[1].n);
-  if ((posted->fd = fcntl(a[0].i, F_DUPFD_CLOEXEC, 0)) < 0) {
-    free(posted);
-    return -errno;
-  }
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 64 << 10);
-  // Signals are for the thread that reads them.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  int error = pthread_create(&thread, &attributes, post, posted);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attributes);
-  if (!error) return 0;
-  close(posted->fd);
-  free(posted);
-  return -error;
-}
-
 // ---- The process and its surroundings
 
 static int argument_count;
@@ -755,7 +712,6 @@ const Sys sys_table[] = {
     {"setsockopt", "iiiib", sys_setsockopt},
     {"send", "iibi", sys_send},
     {"sendto", "iibbi", sys_sendto},
-    {"post", "iib", sys_post},
     {"recv", "iibi", sys_recv},
     {"poll", "ibi", sys_poll},
     {"random", "ib", sys_random},

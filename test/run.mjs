@@ -78,6 +78,7 @@ function say() {
 
 say();
 files.push(...chosen.filter((group) => !left.includes(group)).flatMap((group) => groups[group]()));
+if (files.length === 0) process.exit(1);
 const { status } = spawnSync(
   process.execPath,
   [

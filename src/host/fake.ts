@@ -274,7 +274,6 @@ export class FakeSystem {
       setsockopt: (fd) => socket(fd, () => 0),
       send,
       sendto: send,
-      post: (fd, data) => Math.min(0, send(fd, data)),
       recv: (fd, into, timeoutMs) =>
         socket(fd, ({ queue }) => {
           const datagram = queue.shift();

@@ -67,8 +67,6 @@ export interface Sys {
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   send(fd: number, data: Uint8Array, timeoutMs: number): number;
   sendto(fd: number, data: Uint8Array, address: Uint8Array, timeoutMs: number): number;
-  /** As `send`, in a thread of its own: the kernel's work on it goes on while we do other things. */
-  post(fd: number, data: Uint8Array): number;
   /** One datagram; -EMSGSIZE if it is longer than `into`. */
   recv(fd: number, into: Uint8Array, timeoutMs: number): number;
   /** `fds`: an array of struct pollfd. */

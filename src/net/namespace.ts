@@ -45,9 +45,9 @@ export function openNamespace(host: Host, path: string, mayBeOwn = false): Names
   try {
     fd = host.open(path, O_RDONLY);
   } catch (error) {
+    if (isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ESRCH)) throw unusable(path, "does not exist");
     if (!(error instanceof SysError)) throw error;
-    const isGone = isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ESRCH);
-    throw unusable(path, isGone ? "does not exist" : `cannot be opened (${errnoName(error.errno)})`, error);
+    throw unusable(path, `cannot be opened (${errnoName(error.errno)})`, error);
   }
   const problem = whatIsWrong(host, fd, mayBeOwn);
   if (problem === undefined) return new Namespace(host, fd, path);

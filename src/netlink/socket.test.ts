@@ -29,7 +29,6 @@ type Answer = number | ((last: number) => Message[]);
 /** A kernel that says what it was told to. */
 class ScriptedKernel {
   readonly sent: Message[][] = [];
-  readonly posted: Message[][] = [];
   readonly options: [level: number, option: number][] = [];
   readonly answers: Answer[];
   sendResult = 0;
@@ -52,7 +51,6 @@ class ScriptedKernel {
         return 0;
       },
       send: (_fd, data) => take(this.sent, data),
-      post: (_fd, data) => take(this.posted, data),
       recv: (_fd, into) => {
         const answer = this.answers.shift();
         if (answer === undefined) return -errno.ETIMEDOUT;
@@ -69,7 +67,7 @@ class ScriptedKernel {
   }
 
   #last(): number {
-    const all = [...this.sent, ...this.posted].flat();
+    const all = this.sent.flat();
     return Math.max(...all.map(({ sequence }) => sequence));
   }
 }
@@ -107,15 +105,13 @@ function refusal(work: () => unknown): NetlinkError {
   assert.fail("nothing was refused");
 }
 
-test("a batch goes in one send, each request asks for its acknowledgement, all are awaited", () => {
-  const kernel = new ScriptedKernel(
-    (last) => [verdict(last - 1)],
-    (last) => [verdict(last)],
-  );
+test("a batch goes in one send, the last request asks for an acknowledgement, which is awaited", () => {
+  const kernel = new ScriptedKernel((last) => [verdict(last)]);
   kernel.socket().execute([request("one", 0x600), request("two")]);
   assert.equal(kernel.sent.length, 1);
   const [one, two] = kernel.sent[0]!;
-  assert.equal(one!.flags, 0x600 | NLM_F_REQUEST | NLM_F_ACK);
+  assert.equal(one!.flags, 0x600 | NLM_F_REQUEST);
+  assert.equal(two!.flags, NLM_F_REQUEST | NLM_F_ACK);
   assert.equal(two!.sequence, one!.sequence + 1);
   assert.equal(kernel.answers.length, 0);
 });
@@ -124,8 +120,7 @@ test("no request, no message", () => {
   const kernel = new ScriptedKernel();
   const socket = kernel.socket();
   socket.execute([]);
-  socket.post([]).finish();
-  assert.deepEqual([kernel.sent, kernel.posted], [[], []]);
+  assert.deepEqual(kernel.sent, []);
 });
 
 test("the first refused request is reported with the kernel's words, after all acknowledgements", () => {
@@ -216,7 +211,6 @@ test("what cannot be sent or received is an error of the request", () => {
   kernel.sendResult = -errno.ENOBUFS;
   const socket = kernel.socket();
   assert.equal(refusal(() => socket.execute([request("one")])).errno, errno.ENOBUFS);
-  assert.equal(refusal(() => socket.post([request("one")])).errno, errno.ENOBUFS);
   assert.equal(refusal(() => socket.dump(numbers)).errno, errno.ENOBUFS);
   const lost = new ScriptedKernel(-errno.ENOBUFS);
   assert.equal(refusal(() => lost.socket().execute([request("one")])).errno, errno.ENOBUFS);
@@ -236,25 +230,45 @@ test("a batch beyond the default buffers asks for larger ones", () => {
   assert.deepEqual(other.options.at(-1), [1, 32]);
 });
 
-test("posted requests are collected later, and the socket is theirs until then", () => {
-  const kernel = new ScriptedKernel((last) => [verdict(last, errno.ENODEV)]);
-  const socket = kernel.socket();
-  const posted = socket.post([request("delete it")]);
-  assert.equal(kernel.posted.length, 1);
-  assert.throws(() => socket.execute([request("other")]), /before the posted requests were finished/);
-  assert.throws(() => socket.dump(numbers), /before the posted requests were finished/);
-  assert.equal(refusal(() => posted.finish()).what, "delete it");
-  posted.finish();
-  kernel.answers.push((last) => [verdict(last)]);
-  socket.execute([request("other")]);
+test("a request that is often refused gives false, other refusals are errors", () => {
+  const row = (number: number) => new ScriptedKernel((last) => [verdict(last, number)]).socket();
+  assert.equal(row(0).attempt(request("try"), errno.EEXIST), true);
+  assert.equal(row(errno.EEXIST).attempt(request("try"), errno.EEXIST), false);
+  assert.equal(refusal(() => row(errno.EPERM).attempt(request("try"), errno.EEXIST)).errno, errno.EPERM);
+});
+
+test("a question in the same send is answered when the requests are done", () => {
+  const ask = (...answers: Answer[]) => {
+    const kernel = new ScriptedKernel(...answers);
+    const answer = kernel.socket().executeThen([request("make"), request("mark")], numbers);
+    assert.equal(kernel.sent.length, 1);
+    assert.deepEqual(
+      kernel.sent[0]!.map(({ flags }) => flags & NLM_F_ACK),
+      [0, 0, NLM_F_ACK],
+    );
+    return answer;
+  };
+  assert.equal(
+    ask(
+      (last) => [item(last, 7)],
+      (last) => [verdict(last)],
+    ),
+    7,
+  );
+  assert.equal(
+    ask((last) => [verdict(last, errno.ENODEV)]),
+    undefined,
+  );
+  const refused = refusal(() =>
+    ask((last) => [verdict(last - 1, errno.EPERM), item(last, 7), verdict(last)]),
+  );
+  assert.deepEqual([refused.what, refused.errno, refused.index], ["mark", errno.EPERM, 1]);
 });
 
 test("a query gives its first answer, and undefined for what is not there", () => {
-  const found = new ScriptedKernel((last) => [item(last, 7), verdict(last)]);
+  const found = new ScriptedKernel((last) => [item(last, 7)]);
   assert.equal(found.socket().query(numbers), 7);
-  assert.equal(found.sent[0]![0]!.flags, NLM_F_REQUEST | NLM_F_ACK);
-  const none = new ScriptedKernel((last) => [verdict(last)]);
-  assert.equal(none.socket().query(numbers), undefined);
+  assert.equal(found.sent[0]![0]!.flags, NLM_F_REQUEST);
   for (const number of [errno.ENODEV, errno.ENOENT]) {
     const missing = new ScriptedKernel((last) => [verdict(last, number)]);
     assert.equal(missing.socket().query(numbers), undefined);

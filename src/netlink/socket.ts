@@ -47,12 +47,6 @@ const ACK_COST = 2048;
 /** What the kernel says of an object that does not exist. */
 const NOT_THERE: readonly number[] = [errno.ENODEV, errno.ENOENT];
 
-/** Requests that are under way. */
-export interface Posted {
-  /** Waits for the acknowledgements; throws as `execute` does. */
-  finish(): void;
-}
-
 /** What the kernel said to a request of a batch. */
 interface Refusal {
   readonly index: number;
@@ -75,7 +69,6 @@ export class NetlinkSocket {
   readonly #fd: number;
   #sequence = 0;
   #buffer = new Uint8Array();
-  #posted = false;
 
   private constructor(sys: Sys, fd: number) {
     this.#sys = sys;
@@ -147,26 +140,6 @@ export class NetlinkSocket {
     throw new NetlinkError(batch.requests[index]!.what, verdict, index);
   }
 
-  /**
-   * Starts what `execute` does, in a thread: what the kernel waits for (a grace period of 15 to 30 ms after
-   * RTM_DELLINK or an nftables commit) passes meanwhile. The socket is busy until `finish` was called; what is
-   * not finished when the process ends may not have been sent.
-   */
-  post(requests: readonly Request[]): Posted {
-    if (requests.length === 0) return { finish() {} };
-    const batch = this.#prepare(requests);
-    this.#sent(this.#sys.post(this.#fd, batch.data), batch.requests[0]!.what);
-    this.#posted = true;
-    let finished = false;
-    const finish = () => {
-      if (finished) return;
-      finished = true;
-      this.#posted = false;
-      this.#collect(batch);
-    };
-    return { finish };
-  }
-
   /** Asks for one object; undefined if there is none (ENODEV, ENOENT). Throws NetlinkError, WireError. */
   query<T>(query: Query<T>): T | undefined {
     try {
@@ -190,7 +163,6 @@ export class NetlinkSocket {
   }
 
   #prepare(requests: readonly Request[]): Batch {
-    this.#mustBeFree();
     const selective = requests.some(({ flags }) => (flags & NLM_F_ACK) !== 0);
     const last = requests.at(-1);
     const acknowledged = (request: Request) =>
@@ -260,7 +232,6 @@ export class NetlinkSocket {
 
   /** The answers; undefined if some were lost, or something changed meanwhile. */
   #ask<T>({ type, body, what, mention, decode }: Dump<T>, flags: number): T[] | undefined {
-    this.#mustBeFree();
     const sequence = ++this.#sequence;
     const writer = new Writer(20 + body.length);
     writeMessage(writer, { type, flags: flags | NLM_F_REQUEST, sequence, body });
@@ -311,9 +282,5 @@ export class NetlinkSocket {
 
   #sent(result: number, what: string): void {
     if (result < 0) throw new NetlinkError(what, { errno: -result, text: "" });
-  }
-
-  #mustBeFree(): void {
-    if (this.#posted) throw new Error("netlink socket used before the posted requests were finished");
   }
 }

@@ -1,5 +1,5 @@
-import type { Namespace } from "../net/namespace.ts";
 import { damaged } from "../net/damaged.ts";
+import type { Namespace } from "../net/namespace.ts";
 import { requireLink } from "../net/veth.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { IFF_UP, setLink } from "../netlink/link.ts";

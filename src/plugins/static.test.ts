@@ -37,7 +37,7 @@ const add = (await plugin.load("add"))!;
 const check = (await plugin.load("check"))!;
 const status = (await plugin.load("status"))!;
 
-const run = (options: Options) => add(request(options), undefined as never);
+const run = (options: Options) => add(request(options), undefined as never)!;
 const addresses = (options: Options) =>
   run(options).ips!.map(({ address, gateway }) => `${address}${gateway ? ` via ${gateway}` : ""}`);
 

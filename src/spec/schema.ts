@@ -124,7 +124,8 @@ function matchKeys(value: JsonObject, names: ReadonlyMap<string, string>): Recor
   const given: Record<string, unknown> = {};
   for (const key in value) {
     const name = names.get(key.toLowerCase());
-    if (name !== undefined && (key === name || given[name] === undefined)) given[name] = value[key] ?? undefined;
+    if (name !== undefined && (key === name || given[name] === undefined))
+      given[name] = value[key] ?? undefined;
   }
   return given;
 }
@@ -132,7 +133,9 @@ function matchKeys(value: JsonObject, names: ReadonlyMap<string, string>): Recor
 /** Most keys of most configurations are absent: nothing is parsed then, and no path made. */
 function parseMember(field: Schema<unknown>, value: unknown, path: string, name: string): unknown {
   const { shape } = field;
-  return value === undefined && shape.kind === "optional" ? shape.fallback : field.parse(value, keyPath(path, name));
+  return value === undefined && shape.kind === "optional"
+    ? shape.fallback
+    : field.parse(value, keyPath(path, name));
 }
 
 /** An object whose keys are data, as names of sysctls are; they keep their case. */

@@ -309,6 +309,7 @@ describe("who calls", () => {
         chmodSync(folder, 0o755);
       }
       copyFileSync(plumb, join(bin, "plumb"));
+      world.must("chmod", "755", "/var/lib/cni");
       const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", join(bin, "plumb")];
       const root = /^Run as root, or with the capabilities CAP_NET_ADMIN and CAP_SYS_ADMIN\.$/;
       const rows: [type: string, code: number, msg: RegExp][] = [

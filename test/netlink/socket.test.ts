@@ -82,22 +82,6 @@ test("hundreds of requests in one send, and dumps of many parts", (t) => {
   assert.deepEqual(space.socket.dump(listAddresses()), []);
 });
 
-test("posted requests run while other work goes on, and report at the end", (t) => {
-  const one = new TestNamespace(t);
-  const two = new TestNamespace(t);
-  for (const { socket } of [one, two]) socket.execute([createLink(veth({ name: "b" }), { name: "a" })]);
-  const link = one.link("a");
-  const posted = [one, two].map(({ socket }) => socket.post([deleteLink({ index: 0, name: "a" })]));
-  assert.throws(() => one.socket.query(getLink("a")), /before the posted requests were finished/);
-  for (const each of posted) each.finish();
-  for (const { socket } of [one, two]) assert.equal(socket.query(getLink("a")), undefined);
-  const again = one.socket.post([deleteLink(link)]);
-  assert.throws(
-    () => again.finish(),
-    (error) => isNetlinkErrno(error, errno.ENODEV) && /^cannot delete a: No such device/.test(error.message),
-  );
-});
-
 test("without the capability the error says so", (t) => {
   const space = new TestNamespace(t);
   const script = `

@@ -1,4 +1,4 @@
-import { type Cidr, hostCidr } from "../../address/cidr.ts";
+import { hostCidr } from "../../address/cidr.ts";
 import { configureInterface } from "../../net/configure.ts";
 import { masquerade } from "../../net/masquerade.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
@@ -84,13 +84,9 @@ function hostSide(outside: LinkRef, ips: readonly Leased[]): Request[] {
   ];
 }
 
-/** The gateway is on the link; the rest of the subnet is behind it. */
+/** The gateway is on the link; the rest of the subnet, if there is more than the address, is behind it. */
 function throughGateway({ address, gateway }: Leased): KernelRoute[] {
   const direct = { dst: hostCidr(gateway), scope: RT_SCOPE_LINK, source: address.ip };
-  return hasNeighbours(address) ? [direct, { dst: address.network, gateway, source: address.ip }] : [direct];
-}
-
-/** Whether an address comes with a subnet: not /32 or /128. */
-export function hasNeighbours(address: Cidr): boolean {
-  return address.prefixLength < address.ip.bytes.length * 8;
+  const { network, host, ip } = address;
+  return network.equals(host) ? [direct] : [direct, { dst: network, gateway, source: ip }];
 }

@@ -12,7 +12,6 @@ import {
 } from "../../net/verify.ts";
 import { getLinkByIndex } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
-import { hasNeighbours } from "./add.ts";
 import type { PtpConfig } from "./config.ts";
 
 /** Throws if something is not as ADD has left it: both ends, addresses, routes, rules, reservation. */
@@ -36,9 +35,12 @@ export function check(request: CheckRequest<PtpConfig>): void {
     hostNetns,
     addresses.map(({ host }) => ({ dst: host })),
   );
+  const subnets = addresses
+    .filter(({ network, host }) => !network.equals(host))
+    .map(({ network }) => network);
   verifyRoutes(
     netns,
-    [...gateways, ...addresses.filter(hasNeighbours).map(({ network }) => network)].map((dst) => ({ dst })),
+    [...gateways, ...subnets].map((dst) => ({ dst })),
   );
   if (config.ipMasq)
     checkMasquerade({ ...request, netns: hostNetns, addresses, backend: config.ipMasqBackend });
