@@ -25,7 +25,7 @@ export interface InterfaceWish {
   /** Those without `gw` go by the gateway of the first address of their family. */
   readonly routes: readonly Route[];
   /** Routes that come before those: to reach gateways. */
-  readonly linkRoutes?: readonly KernelRoute[];
+  readonly linkRoutes?: Iterable<KernelRoute>;
   /** No route to the subnet comes with an address. */
   readonly noSubnetRoutes?: boolean;
   /** Duplicate address detection for IPv6: addresses are usable after a second or two. */

@@ -37,7 +37,7 @@ export function add(request: AddRequest<PtpConfig>, undo: Undo): Result {
   configureInterface(netns, inside, {
     ips,
     routes: leased.routes ?? [],
-    linkRoutes: ips.flatMap(throughGateway),
+    linkRoutes: throughGateways(ips),
     noSubnetRoutes: true,
   });
   enableForwarding(
@@ -84,9 +84,17 @@ function hostSide(outside: LinkRef, ips: readonly Leased[]): Request[] {
   ];
 }
 
-/** The gateway is on the link; the rest of the subnet, if there is more than the address, is behind it. */
-function throughGateway({ address, gateway }: Leased): KernelRoute[] {
-  const direct = { dst: hostCidr(gateway), scope: RT_SCOPE_LINK, source: address.ip };
-  const { network, host, ip } = address;
-  return network.equals(host) ? [direct] : [direct, { dst: network, gateway, source: ip }];
+/**
+ * The gateways are on the link; what the subnets have besides the addresses is behind them. Of several addresses of a
+ * subnet, the first is the source.
+ */
+function throughGateways(ips: readonly Leased[]): Iterable<KernelRoute> {
+  const routes = new Map<string, KernelRoute>();
+  const add = (route: KernelRoute) => routes.has(`${route.dst}`) || routes.set(`${route.dst}`, route);
+  for (const { address, gateway } of ips) {
+    const { network, host, ip: source } = address;
+    add({ dst: hostCidr(gateway), scope: RT_SCOPE_LINK, source });
+    if (!network.equals(host)) add({ dst: network, gateway, source });
+  }
+  return routes.values();
 }

@@ -1,4 +1,5 @@
 import { definePlugin } from "../../plugin/define.ts";
+import { requireIpam } from "../lease.ts";
 import { add } from "./add.ts";
 import { config } from "./config.ts";
 import { del } from "./del.ts";
@@ -9,7 +10,7 @@ export const plugin = definePlugin({
   config,
   add,
   del,
-  status: ({ ipam }) => ipam?.status(),
+  status: ({ ipam }) => requireIpam(ipam).status(),
   lazy: {
     check: () => import("./check.ts"),
     gc: () => import("./gc.ts"),
