@@ -92,7 +92,7 @@ export class Host {
     return check("open", this.sys.open(-1, path, flags, mode), path);
   }
 
-  /** Opens a file as seen from the network namespace `nsFd`: /proc/sys/net and /sys/class/net depend on it. */
+  /** Opens a file as seen from the network namespace `nsFd`: what is below /proc/sys/net depends on who opens it. */
   openIn(nsFd: number, path: string, flags: number): number {
     return check("open", this.sys.open(nsFd, path, flags, 0), path);
   }

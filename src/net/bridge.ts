@@ -45,6 +45,7 @@ export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge 
   };
   const make = (): Link => {
     made = create(netns, wish);
+    if (made) netns.route.execute([setLink({ index: 0, name: wish.name }, { alias: ALIAS })]);
     // Its addresses and routes are ours, not those of a router that advertises itself.
     if (made && netns.host.statIfAny("/proc/sys/net/ipv6"))
       ensureSysctl(netns, `net/ipv6/conf/${wish.name}/accept_ra`, "0");
@@ -53,15 +54,20 @@ export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge 
   return { link: allOrNothing(make, remove), remove };
 }
 
+/** Tells in `ip link` who made a bridge. */
+const ALIAS = "cni:bridge";
+
 /** False if somebody else was faster. */
 function create({ host, route }: Namespace, { name, mtu, vlanFiltering }: BridgeWish): boolean {
   // A MAC of its own: otherwise it takes the lowest of its ports', and changes as they come and go.
-  const mac = randomMac(host);
-  // Ports' rarely come before it, so nobody need ask whether they took over.
-  mac.bytes[0] = 0x02;
-  const wish = { name, mtu, mac, up: true };
+  const wish = { name, mtu, mac: randomMac(host), up: true };
   const kind = bridge({ vlanFiltering: vlanFiltering || undefined });
   return route.attempt(createLink(kind, wish), errno.EEXIST);
+}
+
+/** Whether the bridge keeps its MAC for certain. What was made elsewhere may have none of its own. */
+export function keepsMac({ alias }: Link): boolean {
+  return alias === ALIAS;
 }
 
 /** The link, after what it lacks of the wish was set. */

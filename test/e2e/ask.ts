@@ -19,12 +19,12 @@ export function ask(
   stdin: Json = "",
 ): Asked {
   const words = typeof command === "string" ? [join(world.bin, command)] : command;
-  const set = Object.entries(environment).filter(([, value]) => value !== undefined);
+  const set = Object.entries({ PATH: process.env["PATH"], ...environment }).filter(
+    ([, value]) => value !== undefined,
+  );
+  const environ = ["env", "-i", ...set.map(([name, value]) => `${name}=${value}`)];
   const input = typeof stdin === "string" ? stdin : JSON.stringify(stdin);
-  const { code, stdout, stderr } = world.exec(words, {
-    input,
-    env: Object.fromEntries(set) as Record<string, string>,
-  });
+  const { code, stdout, stderr } = world.exec([...environ, ...words], { input });
   return { code, stdout, stderr, output: stdout.trim() === "" ? undefined : JSON.parse(stdout) };
 }
 

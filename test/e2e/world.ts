@@ -23,6 +23,7 @@ export interface Outcome {
 
 export interface Settings {
   readonly input?: string;
+  /** Besides PATH. */
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -280,16 +281,16 @@ export class World {
 
   /** Calls a plugin: the configuration's `type`. */
   call(verb: Verb, config: Json, container?: Container, settings: CallSettings = {}): Answer {
-    const { command, input, env } = this.#pluginCall(verb, config, container, settings);
-    const { code, stdout, stderr } = this.exec(command, { input, env });
+    const { command, input } = this.#pluginCall(verb, config, container, settings);
+    const { code, stdout, stderr } = this.exec(command, { input });
     return answerOf(code, stdout, stderr);
   }
 
   /** As `call`, while other things go on. */
   async start(verb: Verb, config: Json, container?: Container, settings: CallSettings = {}): Promise<Answer> {
-    const { command, input, env } = this.#pluginCall(verb, config, container, settings);
+    const { command, input } = this.#pluginCall(verb, config, container, settings);
     const [program, ...args] = this.#entering(command);
-    const child = spawn(program!, args, { env, stdio: ["pipe", "pipe", "pipe"] });
+    const child = spawn(program!, args, { stdio: ["pipe", "pipe", "pipe"] });
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
     child.stdin.on("error", () => {}).end(input);
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)]);
@@ -297,32 +298,26 @@ export class World {
   }
 
   #pluginCall(verb: Verb, config: Json, container: Container | undefined, settings: CallSettings) {
-    const { ifName = "eth0", netns, args, path = this.bin, env, wrap = [], prevResult } = settings;
+    const { ifName = "eth0", netns, args, path = this.bin, wrap = [], prevResult } = settings;
     const file = path
       .split(":")
       .map((folder) => join(folder, config.type))
       .find(existsSync);
-    return {
-      command: [...wrap, file ?? config.type],
-      input: JSON.stringify({
-        cniVersion: "1.1.0",
-        name: "net",
-        ...config,
-        ...(prevResult && { prevResult }),
+    const env = {
+      PATH: process.env["PATH"],
+      CNI_COMMAND: verb,
+      CNI_PATH: path,
+      ...(container && {
+        CNI_CONTAINERID: container.id,
+        CNI_NETNS: netns ?? container.netns,
+        CNI_IFNAME: ifName,
       }),
-      env: {
-        PATH: process.env["PATH"]!,
-        CNI_COMMAND: verb,
-        CNI_PATH: path,
-        ...(container && {
-          CNI_CONTAINERID: container.id,
-          CNI_NETNS: netns ?? container.netns,
-          CNI_IFNAME: ifName,
-        }),
-        ...(args !== undefined && { CNI_ARGS: args }),
-        ...env,
-      },
+      ...(args !== undefined && { CNI_ARGS: args }),
+      ...settings.env,
     };
+    const entries = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    const stdin = { cniVersion: "1.1.0", name: "net", ...config, ...(prevResult && { prevResult }) };
+    return { command: ["env", "-i", ...entries, ...wrap, file ?? config.type], input: JSON.stringify(stdin) };
   }
 
   /** What must succeed; gives what was printed. */

@@ -1,4 +1,4 @@
-import { ensureBridge } from "../../net/bridge.ts";
+import { ensureBridge, keepsMac } from "../../net/bridge.ts";
 import { awaitCarrier } from "../../net/carrier.ts";
 import { requireLink } from "../../net/veth.ts";
 import { type Link, setLink } from "../../netlink/link.ts";
@@ -31,7 +31,7 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
     : awaitCarrier(hostNetns, outside);
   return {
     interfaces: [
-      described(mayChangeMac(bridge, port) ? requireLink(hostNetns, bridge.name) : bridge),
+      described(keepsMac(bridge) ? bridge : requireLink(hostNetns, bridge.name)),
       described(port),
       { ...described(inside), sandbox: netns.path },
       ...(vlanLink ? [described(vlanLink)] : []),
@@ -43,9 +43,4 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
 
 function described({ name, mac }: Pick<Link, "name" | "mac">): Interface {
   return { name, mac: `${mac}` };
-}
-
-/** A bridge that nobody gave a MAC of its own takes the lowest of its ports'. */
-function mayChangeMac(bridge: Link, port: Link): boolean {
-  return !bridge.mac || !port.mac || port.mac.compare(bridge.mac) < 0;
 }
