@@ -43,13 +43,7 @@ const toolchain = options.debug
       flags: ["-O2", "-DNDEBUG", "-idirafter", "/usr/include", "-idirafter", `/usr/include/${machine()}`],
       // Nothing unwinds, so tables for it go. The interpreter is worth some room, its compiler and the rest are not.
       engine: ["-Os", "-fno-asynchronous-unwind-tables"],
-      interpreter: [
-        "-O2",
-        "-fno-inline-functions",
-        "-fno-align-functions",
-        "-fno-align-loops",
-        "-fno-align-jumps",
-      ],
+      interpreter: ["-O2"],
       link: ["-static", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none"],
     };
 const work = join(root, "dist/build", options.debug ? "debug" : "release");

@@ -218,10 +218,10 @@ CALL(sys_flock) {
     take_nap(&nap);
   }
 }
+static int64_t nanoseconds(const struct timespec *t) { return t->tv_sec * 1000000000LL + t->tv_nsec; }
 static int64_t give_status(Out *out, const struct stat *s) {
-  int64_t v[] = {s->st_mode, s->st_size, s->st_mtim.tv_sec * 1000000000LL + s->st_mtim.tv_nsec,
-                 s->st_ctim.tv_sec * 1000000000LL + s->st_ctim.tv_nsec, s->st_dev, s->st_ino,
-                 s->st_uid, s->st_gid, s->st_nlink, s->st_rdev};
+  double v[] = {s->st_mode, s->st_size, (double)nanoseconds(&s->st_mtim), (double)nanoseconds(&s->st_ctim), s->st_dev, s->st_ino,
+                s->st_uid, s->st_gid, s->st_nlink, s->st_rdev};
   return give(out, v, sizeof v);
 }
 CALL(sys_stat) { struct stat s; return stat(STR(0), &s) < 0 ? -errno : give_status(out, &s); }

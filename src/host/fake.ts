@@ -315,8 +315,7 @@ function words(list: Vector): string[] {
 function pack(node: FakeNode): Uint8Array {
   const size = node.isLink ? node.target.length : node.data.length;
   const links = (node.mode & S_IFDIR) === S_IFDIR ? 2 : node.nlink;
-  const view = new DataView(new ArrayBuffer(80));
-  const fields = [node.mode, size, node.mtimeNs, node.ctimeNs, 1, node.ino, 0, 0, links, 0];
-  for (const [index, value] of fields.entries()) view.setBigInt64(index * 8, BigInt(value), true);
-  return new Uint8Array(view.buffer);
+  return new Uint8Array(
+    Float64Array.of(node.mode, size, node.mtimeNs, node.ctimeNs, 1, node.ino, 0, 0, links, 0).buffer,
+  );
 }

@@ -103,21 +103,20 @@ export class Host {
 
   /** The whole of a file as text (UTF-8). */
   readFile(path: string): string {
-    const fd = this.open(path, O_RDONLY);
-    try {
-      return this.sys.decode(this.readAll(fd, FILE_LIMIT, FILE_TIMEOUT_MS, path));
-    } finally {
-      this.sys.close(fd);
-    }
+    return this.#readAndClose(this.open(path, O_RDONLY), path);
   }
 
   /** As `readFile`; undefined if there is no such file. */
   readFileIfAny(path: string): string | undefined {
+    const fd = this.sys.open(-1, path, O_RDONLY, 0);
+    return fd === -errno.ENOENT ? undefined : this.#readAndClose(check("open", fd, path), path);
+  }
+
+  #readAndClose(fd: number, path: string): string {
     try {
-      return this.readFile(path);
-    } catch (error) {
-      if (isErrno(error, errno.ENOENT)) return undefined;
-      throw error;
+      return this.sys.decode(this.readAll(fd, FILE_LIMIT, FILE_TIMEOUT_MS, path));
+    } finally {
+      this.sys.close(fd);
     }
   }
 
@@ -320,21 +319,22 @@ function words(text: string): string[] {
   return text === "" ? [] : text.slice(0, -1).split("\0");
 }
 
-function unpackStatus(packed: Uint8Array): FileStatus {
-  const view = new DataView(packed.buffer, packed.byteOffset);
-  // Two halves and not getBigInt64: numbers are exact to 2^53, enough for all but nanoseconds, which round to 256.
-  const at = (index: number) =>
-    view.getUint32(index * 8, true) + view.getInt32(index * 8 + 4, true) * 2 ** 32;
+function unpackStatus({ buffer, byteOffset }: Uint8Array): FileStatus {
+  const [mode, size, mtimeNs, ctimeNs, dev, ino, uid, gid, nlink, rdev] = new Float64Array(
+    buffer,
+    byteOffset,
+    10,
+  );
   return {
-    mode: at(0),
-    size: at(1),
-    mtimeNs: at(2),
-    ctimeNs: at(3),
-    dev: at(4),
-    ino: at(5),
-    uid: at(6),
-    gid: at(7),
-    nlink: at(8),
-    rdev: at(9),
+    mode: mode!,
+    size: size!,
+    mtimeNs: mtimeNs!,
+    ctimeNs: ctimeNs!,
+    dev: dev!,
+    ino: ino!,
+    uid: uid!,
+    gid: gid!,
+    nlink: nlink!,
+    rdev: rdev!,
   };
 }

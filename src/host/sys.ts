@@ -16,7 +16,7 @@ export interface Sys {
   /** All bytes until the end of file; -EFBIG past `limit`. */
   readall(fd: number, limit: number, timeoutMs: number): Uint8Array | number;
   flock(fd: number, operation: number, timeoutMs: number): number;
-  /** Ten little-endian int64: mode, size, mtime ns, ctime ns, dev, ino, uid, gid, nlink, rdev. */
+  /** Ten float64, exact but for nanoseconds: mode, size, mtime ns, ctime ns, dev, ino, uid, gid, nlink, rdev. */
   stat(path: string): Uint8Array | number;
   lstat(path: string): Uint8Array | number;
   fstat(fd: number): Uint8Array | number;

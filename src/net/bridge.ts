@@ -39,12 +39,15 @@ export interface EnsuredBridge {
 export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge {
   const existing = netns.route.query(getLink(wish.name));
   if (existing !== undefined) return { link: adjusted(netns, existing, wish), remove() {} };
-  let made = false;
+  // A MAC of its own: otherwise it takes the lowest of its ports', and changes as they come and go.
+  const mac = randomMac(netns.host);
+  // Until the kernel says that it is not so: its answer may get lost.
+  let made = true;
   const remove = () => {
-    if (made) removeIfUnused(netns, wish.name);
+    if (made) removeIfUnused(netns, wish.name, mac);
   };
   const make = (): Link => {
-    made = create(netns, wish);
+    made = create(netns, wish, mac);
     if (made) netns.route.execute([setLink({ index: 0, name: wish.name }, { alias: ALIAS })]);
     // Its addresses and routes are ours, not those of a router that advertises itself.
     if (made && netns.host.statIfAny("/proc/sys/net/ipv6"))
@@ -58,11 +61,9 @@ export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge 
 const ALIAS = "cni:bridge";
 
 /** False if somebody else was faster. */
-function create({ host, route }: Namespace, { name, mtu, vlanFiltering }: BridgeWish): boolean {
-  // A MAC of its own: otherwise it takes the lowest of its ports', and changes as they come and go.
-  const wish = { name, mtu, mac: randomMac(host), up: true };
+function create({ route }: Namespace, { name, mtu, vlanFiltering }: BridgeWish, mac: MacAddress): boolean {
   const kind = bridge({ vlanFiltering: vlanFiltering || undefined });
-  return route.attempt(createLink(kind, wish), errno.EEXIST);
+  return route.attempt(createLink(kind, { name, mtu, mac, up: true }), errno.EEXIST);
 }
 
 /** Whether the bridge keeps its MAC for certain. What was made elsewhere may have none of its own. */
@@ -86,9 +87,11 @@ function adjusted({ route }: Namespace, link: Link, { promiscuous, vlanFiltering
   return link;
 }
 
-function removeIfUnused({ route }: Namespace, name: string): void {
+/** Deletes the bridge of that name if it is the one that was made with this MAC, and has no ports. */
+function removeIfUnused({ route }: Namespace, name: string, mac: MacAddress): void {
   const link = route.query(getLink(name));
-  if (link && route.dump(listLinks({ master: link.index })).length === 0) route.execute([deleteLink(link)]);
+  if (link?.mac?.equals(mac) && route.dump(listLinks({ master: link.index })).length === 0)
+    route.execute([deleteLink(link)]);
 }
 
 /**

@@ -27,14 +27,10 @@ export interface VethWish {
   readonly mtu?: number | undefined;
 }
 
-/** An end of a pair. */
-export interface VethLink extends LinkRef {
-  readonly mac: MacAddress;
-}
-
 export interface VethPair {
-  readonly inside: VethLink;
-  readonly outside: LinkRef;
+  readonly inside: LinkRef & { readonly mac: MacAddress };
+  /** The host's end as it was when the pair was made. */
+  readonly outside: Link;
   remove(): void;
 }
 

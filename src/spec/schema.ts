@@ -103,7 +103,9 @@ export type ObjectOf<F extends Fields> = {
 
 /** An object with the given keys, in any case. Other keys are ignored; `null` counts as absent. */
 export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
-  const names = new Map(Object.keys(fields).map((name) => [name.toLowerCase(), name]));
+  const names = new Map(
+    Object.keys(fields).flatMap((name) => [[name.toLowerCase(), name] as const, [name, name] as const]),
+  );
   return {
     shape: { kind: "object", fields },
     parse(value, path) {
@@ -123,7 +125,7 @@ export function object<F extends Fields>(fields: F): Schema<ObjectOf<F>> {
 function matchKeys(value: JsonObject, names: ReadonlyMap<string, string>): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   for (const key in value) {
-    const name = names.get(key.toLowerCase());
+    const name = names.get(key) ?? names.get(key.toLowerCase());
     if (name !== undefined && (key === name || given[name] === undefined))
       given[name] = value[key] ?? undefined;
   }

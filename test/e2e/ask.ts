@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import type { Json, Outcome, World } from "./world.ts";
+import type { TestContext } from "node:test";
+import { type Json, type Outcome, World } from "./world.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -86,4 +87,26 @@ export function processes(world: World): string[] {
     }
   });
   return commands.filter((command) => command !== "sleep infinity");
+}
+
+/**
+ * A test in a world with the container c1. `same` fails if anything is not as it was at the start; it is called at the
+ * end in any case.
+ */
+export function untouched(
+  work: (world: World, same: () => void, t: TestContext) => void | Promise<void>,
+): (t: TestContext) => Promise<void> {
+  return async (t) => {
+    const world = await World.start(t);
+    const container = world.container();
+    const state = () => ({
+      host: world.state(),
+      inside: container.ip("address", "show"),
+      processes: processes(world),
+    });
+    const before = state();
+    const same = () => assert.deepEqual(state(), before);
+    await work(world, same, t);
+    same();
+  };
 }

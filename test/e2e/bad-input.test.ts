@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { chmodSync, copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { describe, type TestContext, test } from "node:test";
+import { describe, test } from "node:test";
 import { plugin as bridgePlugin } from "../../src/plugins/bridge/plugin.ts";
 import { plugin as hostLocalPlugin } from "../../src/plugins/host-local/plugin.ts";
 import { plugin as ptpPlugin } from "../../src/plugins/ptp/plugin.ts";
@@ -15,9 +15,8 @@ import {
   askShell,
   type Environment,
   isRefused,
-  processes,
-  SHELL,
   succeeded,
+  untouched,
   variables,
 } from "./ask.ts";
 import { type Json, World } from "./world.ts";
@@ -30,28 +29,6 @@ const HOST_LOCAL = { type: "host-local", ranges: [[{ subnet: "10.7.0.0/24" }]] }
 const configOf = (type: string, more: object = {}) => ({ cniVersion: "1.1.0", name: "net", type, ...more });
 const bridge = (more: object = {}) =>
   configOf("bridge", { bridge: "br0", isGateway: true, ipam: STATIC, ...more });
-
-/**
- * A test in a world with the container c1. `same` fails if anything is not as it was at the start; it is called at the
- * end in any case.
- */
-function untouched(
-  work: (world: World, same: () => void, t: TestContext) => void | Promise<void>,
-): (t: TestContext) => Promise<void> {
-  return async (t) => {
-    const world = await World.start(t);
-    const container = world.container();
-    const state = () => ({
-      host: world.state(),
-      inside: container.ip("address", "show"),
-      processes: processes(world),
-    });
-    const before = state();
-    const same = () => assert.deepEqual(state(), before);
-    await work(world, same, t);
-    same();
-  };
-}
 
 function add(world: World, config: Json, environment: Environment = {}, command = "ADD"): Asked {
   return ask(world, config.type, { ...variables(world, command), ...environment }, config);
@@ -86,7 +63,7 @@ describe("stdin", () => {
     ["a version that is a number", '{"cniVersion":1.1}', "invalid cniVersion 1.1", 'It reads "1.1.0".'],
   ];
   test(
-    "that is no configuration is refused with the place",
+    "stdin that is no configuration is refused with the place",
     untouched((world) => {
       for (const [what, stdin, msg, details] of rows) {
         for (const command of ["ADD", "DEL", "STATUS"]) {
@@ -109,7 +86,7 @@ describe("stdin", () => {
     [{}, "invalid network name {}"],
   ];
   test(
-    "with a wrong name of the network is refused",
+    "a wrong name of the network is refused",
     untouched((world) => {
       for (const [name, msg] of names)
         for (const command of ["ADD", "DEL", "CHECK", "STATUS", "GC"])
@@ -118,7 +95,7 @@ describe("stdin", () => {
   );
 
   test(
-    "that never ends is not waited for without end",
+    "stdin that never ends is not waited for without end",
     untouched((world) => {
       const script = 'mkfifo /run/endless; exec 3<>/run/endless; printf "{" >&3; "$0" <&3';
       const environment = { ...variables(world, "ADD"), PLUMB_TIMEOUT_MS: "200" };
@@ -132,7 +109,7 @@ describe("stdin", () => {
   );
 
   test(
-    "that is closed, or cannot be read, is told",
+    "stdin that is closed, or cannot be read, is told",
     untouched((world) => {
       const environment = variables(world, "ADD");
       isRefused(askShell(world, 'exec "$0" <&-', "bridge", environment), 6, /on stdin is empty$/);
@@ -150,7 +127,7 @@ describe("options", () => {
   };
   for (const [type, schema] of Object.entries(schemas))
     test(
-      `of ${type} with a value of the wrong kind are refused by name`,
+      `options of ${type} with a value of the wrong kind are refused by name`,
       untouched((world) => {
         const cases = wrongValues(schema);
         assert.ok(cases.length > 5);
@@ -176,7 +153,7 @@ describe("options", () => {
     ],
   ];
   test(
-    "of ipam that are wrong are refused, and nothing is left behind",
+    "a wrong ipam is refused, and nothing is left behind",
     untouched((world) => {
       for (const [ipam, msg] of rows)
         for (const type of ["bridge", "ptp"]) isRefused(add(world, { ...bridge({ ipam }), type }), 7, msg);
@@ -266,7 +243,7 @@ describe("the container's namespace", () => {
     [`/${"x".repeat(300)}`, "cannot be opened (ENAMETOOLONG)"],
   ];
   test(
-    "that is none is refused with its path",
+    "a namespace that is none is refused with its path",
     untouched((world) => {
       world.must("mkfifo", "/run/fifo");
       world.must("ln", "-s", "loop", "/run/loop");
@@ -283,7 +260,7 @@ describe("the container's namespace", () => {
   );
 
   test(
-    "that has the interface already is left as it is",
+    "a namespace that has the interface already is left as it is",
     untouched((world) => {
       const container = world.container("c2");
       container.must("ip", "link", "add", "eth0", "type", "bridge");
@@ -301,7 +278,7 @@ describe("the container's namespace", () => {
 
 describe("who calls", () => {
   test(
-    "as another user than root is told so",
+    "who calls as another user than root is told so",
     untouched((world) => {
       const bin = join(world.bin, "public");
       for (const folder of [world.bin, bin]) {
@@ -333,7 +310,7 @@ describe("who calls", () => {
     }),
   );
 
-  test("and cannot take the result does not get it: ADD is undone", async (t) => {
+  test("a result that nobody can take: ADD is undone", async (t) => {
     const world = await World.start(t);
     const container = world.container();
     const config = bridge({ ipMasq: true, ipam: HOST_LOCAL });
@@ -357,7 +334,7 @@ describe("who calls", () => {
   });
 
   test(
-    "with stdout closed is not told, and is served",
+    "who calls with stdout closed is served",
     untouched((world) => {
       for (const command of ["ADD", "DEL"])
         assert.equal(askShell(world, 'exec "$0" >&-', "bridge", variables(world, command), bridge()).code, 0);
@@ -367,7 +344,7 @@ describe("who calls", () => {
 });
 
 describe("addresses", () => {
-  test("that are exhausted are told, with code 11", async (t) => {
+  test("a range without free addresses has code 11", async (t) => {
     const world = await World.start(t);
     for (const id of ["c1", "c2"]) world.container(id);
     const config = bridge({ ipam: { type: "host-local", ranges: [[{ subnet: "10.7.0.0/30" }]] } });
@@ -387,7 +364,7 @@ describe("addresses", () => {
   });
 
   test(
-    "cannot be written to a read-only directory, which is told",
+    "a read-only directory for reservations is told",
     untouched((world) => {
       world.must("mkdir", "/run/read-only");
       world.must("mount", "-t", "tmpfs", "-o", "ro", "none", "/run/read-only");
@@ -404,7 +381,7 @@ describe("addresses", () => {
   );
 
   test(
-    "that a full disk cannot keep are not given",
+    "a full disk: what it cannot keep is not given",
     untouched((world) => {
       world.must("mkdir", "/run/full");
       const config = bridge({ ipam: { ...HOST_LOCAL, dataDir: "/run/full" } });
@@ -451,200 +428,3 @@ describe("addresses", () => {
     }),
   );
 });
-
-describe("a delegate", () => {
-  const ADDRESS = JSON.stringify({ cniVersion: "1.1.0", ips: [{ address: "10.9.0.2/24" }] });
-  const error = (fields: object) => `echo '${JSON.stringify({ cniVersion: "1.1.0", ...fields })}'`;
-  const UNDONE =
-    /\nNot everything could be undone:\ncannot release the addresses of strange: plugin strange /;
-
-  /** Scripts behave so at each command: DEL, which follows the failed ADD, too. */
-  const rows: [what: string, script: string, code: number, msg: string | RegExp, details?: RegExp][] = [
-    ["prints no JSON", "echo hello", 6, "plugin strange printed no JSON", /^It printed "hello\\n"\.$/],
-    [
-      "prints half of a result",
-      `printf '${ADDRESS.slice(0, 30)}'`,
-      6,
-      "plugin strange printed no JSON",
-      /It printed/,
-    ],
-    ["prints nothing", "exit 0", 100, "IPAM plugin returned missing IP config", /strange/],
-    ["prints an empty result", "echo '{}'", 100, "IPAM plugin returned missing IP config", /strange/],
-    [
-      "prints a list",
-      "echo '[]'",
-      6,
-      "plugin strange printed no result: invalid result: expected an object, got []",
-    ],
-    [
-      "prints a wrong address",
-      `echo '${ADDRESS.replace("/24", "/240")}'`,
-      6,
-      /^plugin strange printed no result: invalid result\.ips\[0\]\.address: .* got "10\.9\.0\.2\/240"$/,
-    ],
-    [
-      "prints a version that nobody knows",
-      `echo '${ADDRESS.replace("1.1.0", "9.9.9")}'`,
-      1,
-      'plugin strange printed no result: a result of the unknown version "9.9.9"',
-    ],
-    [
-      "fails without a word",
-      "exit 3",
-      100,
-      "plugin strange ended with exit code 3 without an error object",
-      /^It printed nothing\. .*stderr/,
-    ],
-    [
-      "fails with a word",
-      "echo help; exit 1",
-      100,
-      /^plugin strange ended with exit code 1/,
-      /^It printed "help\\n"\./,
-    ],
-    [
-      "fails with a result",
-      `echo '${ADDRESS}'; exit 1`,
-      100,
-      /^plugin strange ended with exit code 1/,
-      /It printed/,
-    ],
-    ["is killed", "kill -9 $$", 100, "plugin strange was ended by signal 9 without an error object", UNDONE],
-    [
-      "crashes",
-      "kill -SEGV $$",
-      100,
-      "plugin strange was ended by signal 11 without an error object",
-      UNDONE,
-    ],
-    ["refuses", `${error({ code: 123, msg: "no", details: "never" })}; exit 1`, 123, "no", /^never/],
-    ["refuses with success", error({ code: 11, msg: "later" }), 11, "later"],
-    ["refuses without a code", `${error({ code: 0, msg: "no code" })}; exit 1`, 100, "no code"],
-    [
-      "refuses in another case",
-      `${error({ Code: 50, Msg: "no", Details: "why" })}; exit 1`,
-      50,
-      "no",
-      /^why/,
-    ],
-    ["does not read its stdin", "exec <&-; echo nothing", 6, "plugin strange printed no JSON"],
-    [
-      "never stops printing",
-      "exec yes",
-      5,
-      /^cannot run plugin strange: run .*\/strange: EFBIG$/,
-      /more than any result/,
-    ],
-  ];
-  test(
-    "that goes wrong is told about, and what was made is undone",
-    untouched(async (world, same, t) => {
-      for (const [what, script, code, msg, details] of rows)
-        await t.test(what, () => {
-          provide(world, `#!/bin/sh\n${script}\n`);
-          const config = bridge({ ipam: { type: "strange" }, filler: "x".repeat(1 << 17) });
-          isRefused(add(world, config), code, msg, details);
-          same();
-        });
-    }),
-  );
-
-  test(
-    "that does not end is killed, with what it started",
-    untouched((world) => {
-      for (const script of [
-        "exec sleep 1000",
-        "sleep 1000 & sleep 1000 & wait",
-        "trap '' TERM INT HUP; sleep 1000",
-      ]) {
-        provide(world, `#!/bin/sh\n${script}\n`);
-        isRefused(
-          add(world, bridge({ ipam: { type: "strange" } }), { PLUMB_TIMEOUT_MS: "250" }),
-          11,
-          "plugin strange did not end within 0.25 s",
-          /\/strange was killed\. PLUMB_TIMEOUT_MS .*\nNot everything could be undone:\ncannot release .* 0\.25 s$/s,
-        );
-        assert.deepEqual(processes(world), []);
-      }
-    }),
-  );
-
-  const files: [what: string, content: string, mode: number, code: number, msg: RegExp, details: RegExp][] = [
-    ["may not be executed", "#!/bin/sh\n", 0o644, 5, /^cannot run plugin strange: .*: EACCES$/, /chmod \+x/],
-    ["is empty", "", 0o755, 5, /^cannot run plugin strange: .*: ENOEXEC$/, /#!\/bin\/sh/],
-    [
-      "lacks its interpreter",
-      "#!/no/such/shell\n",
-      0o755,
-      5,
-      /^cannot run plugin strange: .*: ENOENT$/,
-      /interpreter/,
-    ],
-  ];
-  test(
-    "that cannot be run is told about",
-    untouched(async (world, same, t) => {
-      for (const [what, content, mode, code, msg, details] of files)
-        await t.test(what, () => {
-          provide(world, content, mode);
-          isRefused(add(world, bridge({ ipam: { type: "strange" } })), code, msg, details);
-          same();
-        });
-    }),
-  );
-
-  test(
-    "that is missing is told about at every command, with where it was searched",
-    untouched((world) => {
-      const config = bridge({ ipam: { type: "strange" }, prevResult: { cniVersion: "1.1.0" } });
-      const gc = { ...config, "cni.dev/valid-attachments": [] };
-      // No regular file is no plugin.
-      mkdirSync(join(world.bin, "strange"));
-      const path = `/no/such/folder:${world.bin}`;
-      for (const [command, stdin] of [
-        ["ADD", config],
-        ["CHECK", config],
-        ["STATUS", config],
-        ["GC", gc],
-        ["DEL", config],
-      ] as const)
-        isRefused(
-          add(world, stdin, { CNI_PATH: path }, command),
-          7,
-          /plugin strange not found$/,
-          new RegExp(`directories of CNI_PATH: /no/such/folder, ${world.bin}\\. Install it`),
-        );
-      isRefused(
-        add(world, config, { CNI_PATH: undefined }),
-        7,
-        "plugin strange not found",
-        /CNI_PATH, which is empty/,
-      );
-    }),
-  );
-});
-
-/** Puts the plugin `strange` into CNI_PATH. */
-function provide(world: World, content: string, mode = 0o755): void {
-  const file = join(world.bin, "strange");
-  writeFileSync(file, content);
-  chmodSync(file, mode);
-}
-
-test(
-  "faults in two steps of DEL are both told, and the other steps are made",
-  untouched((world) => {
-    const good = bridge({ ipam: { type: "strange" } });
-    provide(world, `#!/bin/sh\ntest $CNI_COMMAND = ADD && echo '{"ips":[{"address":"10.9.0.2/24"}]}'\n`);
-    succeeded(add(world, good));
-    isRefused(
-      add(world, good, {}, "DEL"),
-      100,
-      "cannot release the addresses: plugin strange ended with exit code 1 without an error object",
-    );
-    assert.deepEqual(world.veths(), []);
-    const script = [...SHELL, 'exec "$0"', join(world.bin, "bridge")];
-    assert.equal(ask(world, script, variables(world, "DEL"), bridge()).code, 0);
-    world.must("ip", "link", "delete", "br0");
-  }),
-);

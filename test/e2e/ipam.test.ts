@@ -186,7 +186,7 @@ describe("the process", () => {
     ],
   ];
   for (const [what, processes, prepare] of ways)
-    test(`is ${processes === 1 ? "our own" : "another one"} where CNI_PATH leads to ${what}`, async (t) => {
+    test(`a delegate's process is ${processes === 1 ? "our own" : "another"} where CNI_PATH leads to ${what}`, async (t) => {
       const world = await World.start(t);
       world.container();
       // Beside plumb: a second name must be on its file system.
@@ -201,7 +201,7 @@ describe("the process", () => {
     return folder;
   }
 
-  test("is another one for a link to us by a name that we do not know, which is told", async (t) => {
+  test("a delegate that is a link to us by a name that we do not know says so", async (t) => {
     const { world, container } = await scripted(t);
     symlinkSync(plumb, join(world.bin, "scripted"));
     isRefused(call(world, "ADD", configOf(SCRIPTED)), 7, 'plumb has no plugin "scripted"');
@@ -219,7 +219,7 @@ describe("a delegate is called as the specification says", () => {
     ["DEL", { prevResult: result }],
   ];
 
-  test("at every command, with the whole configuration as it came", async (t) => {
+  test("a delegate is called at every command, with the whole configuration as it came", async (t) => {
     const { world, delegate } = await scripted(t);
     for (const type of ["bridge", "ptp"]) {
       delegate.gives(RESULT);
@@ -243,7 +243,7 @@ describe("a delegate is called as the specification says", () => {
     }
   });
 
-  test("in the same environment and directory", async (t) => {
+  test("a delegate is called in the same environment and directory", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.gives(RESULT);
     let result: Json;
@@ -272,7 +272,7 @@ describe("a delegate is called as the specification says", () => {
     }
   });
 
-  test("and what it writes to stderr is forwarded", async (t) => {
+  test("what a delegate writes to stderr is forwarded", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.does(`echo "$CNI_COMMAND: ü" >&2; test $CNI_COMMAND != ADD || echo '${JSON.stringify(RESULT)}'`);
     for (const command of ["ADD", "STATUS", "DEL"]) {
@@ -281,7 +281,7 @@ describe("a delegate is called as the specification says", () => {
     }
   });
 
-  test("and its stdout counts at ADD only", async (t) => {
+  test("a delegate's stdout counts at ADD only", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.does(`test $CNI_COMMAND = ADD && echo '${JSON.stringify(RESULT)}' || echo done`);
     const prevResult = succeeded(call(world, "ADD", configOf(SCRIPTED)));
@@ -289,7 +289,7 @@ describe("a delegate is called as the specification says", () => {
       assert.equal(succeeded(call(world, command, configOf(SCRIPTED, more))), undefined);
   });
 
-  test("and its errors are passed on, with code and details", async (t) => {
+  test("a delegate's errors are passed on, with code and details", async (t) => {
     const { world, container, delegate } = await scripted(t);
     const prevResult = succeeded(delegate.gives(RESULT) && call(world, "ADD", configOf(SCRIPTED)));
     const error = JSON.stringify({ cniVersion: "1.1.0", code: 51, msg: "no", details: "why" });
@@ -332,7 +332,7 @@ describe("a delegate's result", () => {
     "1.1.0": newer,
   };
 
-  test("is taken in the version that it says it has", async (t) => {
+  test("a delegate's result is taken in the version that it says it has", async (t) => {
     const { world, container, delegate } = await scripted(t);
     for (const [version, result] of Object.entries(results)) {
       delegate.gives({ cniVersion: version, ...result });
@@ -352,7 +352,7 @@ describe("a delegate's result", () => {
     }
   });
 
-  test("without a version is in the configuration's", async (t) => {
+  test("a delegate's result without a version is in the configuration's", async (t) => {
     const { world, container, delegate } = await scripted(t);
     for (const [cniVersion, result] of Object.entries(results)) {
       delegate.gives(result);
@@ -362,7 +362,7 @@ describe("a delegate's result", () => {
     }
   });
 
-  test("has no say in interfaces", async (t) => {
+  test("a delegate's result has no say in interfaces", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.gives({ interfaces: [{ name: "x" }], ips: [{ address: ip, interface: 0 }] });
     const { interfaces, ips } = succeeded(call(world, "ADD", configOf(SCRIPTED)));
@@ -383,7 +383,7 @@ describe("when ADD fails", () => {
   };
   const LATER = /^"br0" already has an IP address different from/;
 
-  test("in the delegate, its DEL follows", async (t) => {
+  test("when ADD fails in the delegate, its DEL follows", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.does("test $CNI_COMMAND != ADD || exit 1");
     isRefused(call(world, "ADD", configOf(SCRIPTED)), 100, /^plugin scripted ended with exit code 1/);
@@ -391,7 +391,7 @@ describe("when ADD fails", () => {
     assert.equal(delegate.noted("DEL", "stdin"), delegate.noted("ADD", "stdin"));
   });
 
-  test("in the delegate, DEL goes on as if nothing had been", async (t) => {
+  test("when ADD has failed in the delegate, DEL works as ever", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.does("test $CNI_COMMAND != ADD || exit 1");
     isRefused(call(world, "ADD", configOf(SCRIPTED)), 100, /exit code 1/);
@@ -399,7 +399,7 @@ describe("when ADD fails", () => {
     assert.deepEqual(delegate.commands(), ["ADD", "DEL", "DEL", "DEL"]);
   });
 
-  test("before the delegate was called, it is left in peace", async (t) => {
+  test("when ADD fails before the delegate was called, it is left in peace", async (t) => {
     const { world, container, delegate } = await scripted(t);
     container.must("ip", "link", "add", "eth0", "type", "bridge");
     delegate.gives({});
@@ -408,7 +408,7 @@ describe("when ADD fails", () => {
     assert.deepEqual(delegate.commands(), []);
   });
 
-  test("after the delegate, its DEL follows", async (t) => {
+  test("when ADD fails after the delegate, its DEL follows", async (t) => {
     const { world, container, delegate } = await scripted(t);
     delegate.gives({ ips: [{ address: "10.9.0.2/24" }] });
     isRefused(call(world, "ADD", configOf(SCRIPTED, refusedLater(world))), 7, LATER);
@@ -416,7 +416,7 @@ describe("when ADD fails", () => {
     assert.equal(container.link(), undefined);
   });
 
-  test("after the delegate, whose DEL fails too, both are told", async (t) => {
+  test("when ADD fails after the delegate, whose DEL fails too, both are told", async (t) => {
     const { world, delegate } = await scripted(t);
     delegate.does(`test $CNI_COMMAND = ADD && echo '{"ips":[{"address":"10.9.0.2/24"}]}'`);
     isRefused(
@@ -427,20 +427,24 @@ describe("when ADD fails", () => {
     );
   });
 
-  test("after host-local in our own process, the address is free again", async (t) => {
+  test("when ADD fails after host-local in our own process, the address is free again", async (t) => {
     const world = await World.start(t);
     world.container();
     isRefused(call(world, "ADD", configOf(HOST_LOCAL, refusedLater(world))), 7, LATER);
     assert.deepEqual(world.reserved(), {});
   });
 
-  test("after the reference's host-local, the address is free again", besideReference, async (t) => {
-    const world = await World.start(t);
-    world.container();
-    const config = configOf(HOST_LOCAL, { ...refusedLater(world), cniVersion: "1.0.0" });
-    isRefused(call(world, "ADD", config, { CNI_PATH: reference! }), 7, LATER);
-    assert.deepEqual(world.reserved(), {});
-  });
+  test(
+    "when ADD fails after the reference's host-local, the address is free again",
+    besideReference,
+    async (t) => {
+      const world = await World.start(t);
+      world.container();
+      const config = configOf(HOST_LOCAL, { ...refusedLater(world), cniVersion: "1.0.0" });
+      isRefused(call(world, "ADD", config, { CNI_PATH: reference! }), 7, LATER);
+      assert.deepEqual(world.reserved(), {});
+    },
+  );
 });
 
 describe("beside the reference", besideReference, () => {

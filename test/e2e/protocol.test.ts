@@ -27,7 +27,7 @@ const bridge = (more: object = {}) => configOf("bridge", { bridge: "br0", ipam: 
 describe("which plugin it is", () => {
   const version = { CNI_COMMAND: "VERSION" };
 
-  test("the name by which it is called says", async (t) => {
+  test("the name by which plumb is called says which plugin it is", async (t) => {
     const world = await World.start(t);
     const script = 'exec -a "$1" "$0"';
     for (const name of PLUGINS) {
@@ -42,13 +42,13 @@ describe("which plugin it is", () => {
     assert.match(ask(world, [...SHELL, script, join(world.bin, "copy"), "static"], {}).stderr, /^CNI static/);
   });
 
-  test("so does the first argument of plumb", async (t) => {
+  test("the first argument of plumb says which plugin it is", async (t) => {
     const world = await World.start(t);
     for (const name of PLUGINS)
       assert.deepEqual(succeeded(ask(world, [plumb, name], version)).supportedVersions, VERSIONS);
   });
 
-  test("under another name it tells a runtime that it is none, and people how to use it", async (t) => {
+  test("under another name plumb tells a runtime that it is no plugin, and people how to use it", async (t) => {
     const world = await World.start(t);
     symlinkSync(plumb, join(world.bin, "dhcp"));
     for (const command of ["ADD", "VERSION", "STATUS"])
@@ -63,7 +63,7 @@ describe("which plugin it is", () => {
     assert.match(stderr, /Usage/i);
   });
 
-  test("without CNI_COMMAND it introduces itself, with success", async (t) => {
+  test("without CNI_COMMAND a plugin introduces itself, with success", async (t) => {
     const world = await World.start(t);
     for (const environment of [{}, { CNI_COMMAND: "" }])
       assert.deepEqual(ask(world, "bridge", environment), {
@@ -87,7 +87,7 @@ describe("VERSION", () => {
     ["nothing", "", "1.1.0"],
     ["white space", "\n", "1.1.0"],
   ];
-  test("is answered in the version that stdin says", async (t) => {
+  test("VERSION is answered in the version that stdin says", async (t) => {
     const world = await World.start(t);
     for (const [what, stdin, cniVersion] of rows)
       for (const environment of [{}, DUMMY]) {
@@ -96,13 +96,13 @@ describe("VERSION", () => {
       }
   });
 
-  test("every plugin supports all versions", async (t) => {
+  test("VERSION: every plugin supports all versions", async (t) => {
     const world = await World.start(t);
     for (const name of PLUGINS)
       assert.deepEqual(succeeded(ask(world, name, { CNI_COMMAND: "VERSION" })).supportedVersions, VERSIONS);
   });
 
-  test("does not wait for who types at a terminal", async (t) => {
+  test("VERSION does not wait for who types at a terminal", async (t) => {
     const world = await World.start(t);
     const call = `CNI_COMMAND=VERSION ${join(world.bin, "bridge")}`;
     // script(1) gives a terminal, on which nobody types.
@@ -120,7 +120,7 @@ describe("variables", () => {
     STATUS: [],
     GC: [],
   };
-  test("that are required and missing are named, and no others are asked for", async (t) => {
+  test("variables that are required and missing are named, and no others are asked for", async (t) => {
     const world = await World.start(t);
     world.container();
     for (const [command, required] of Object.entries(REQUIRED)) {
@@ -177,7 +177,7 @@ describe("variables", () => {
     [{ CNI_IFNAME: "a b" }, 4, "interface name contains / or : or whitespace characters", NAME],
     [{ PLUMB_TIMEOUT_MS: "soon" }, 4, 'invalid PLUMB_TIMEOUT_MS "soon"', /milliseconds/],
   ];
-  test("with wrong values are refused, at every command", async (t) => {
+  test("variables with wrong values are refused, at every command", async (t) => {
     const world = await World.start(t);
     world.container();
     for (const [environment, code, msg, details] of rows)
@@ -187,174 +187,6 @@ describe("variables", () => {
       }
   });
 });
-
-describe("versions", () => {
-  const SUPPORTED = VERSIONS.map((version) => `"${version}"`).join(" ");
-
-  test("an unknown one is refused with those that are known, at every command", async (t) => {
-    const world = await World.start(t);
-    for (const name of PLUGINS)
-      for (const command of ["ADD", "DEL", "CHECK", "STATUS", "GC"])
-        for (const cniVersion of ["9.9.9", "1.0", "x"]) {
-          const asked = ask(world, name, variables(world, command), configOf(name, { cniVersion }));
-          isRefused(
-            asked,
-            1,
-            "incompatible CNI versions",
-            `config is "${cniVersion}", plugin supports [${SUPPORTED}]`,
-          );
-          assert.equal(asked.output.cniVersion, cniVersion);
-        }
-  });
-
-  const SINCE = { CHECK: "0.4.0", STATUS: "1.1.0", GC: "1.1.0" };
-  test("that do not have an operation refuse it", async (t) => {
-    const world = await World.start(t);
-    for (const [command, since] of Object.entries(SINCE))
-      for (const cniVersion of VERSIONS.slice(0, VERSIONS.indexOf(since)))
-        isRefused(
-          ask(world, "bridge", variables(world, command), bridge({ cniVersion })),
-          1,
-          `config version does not allow ${command}`,
-          `cniVersion is ${cniVersion}; ${command} came with ${since}.`,
-        );
-  });
-
-  test("without one the configuration is 0.1.0", async (t) => {
-    const world = await World.start(t);
-    world.container();
-    const config = bridge({ cniVersion: undefined });
-    assert.deepEqual(Object.keys(succeeded(ask(world, "bridge", variables(world, "ADD"), config))), [
-      "cniVersion",
-      "ip4",
-      "dns",
-    ]);
-    isRefused(
-      ask(world, "bridge", variables(world, "CHECK"), config),
-      1,
-      "config version does not allow CHECK",
-    );
-    succeeded(ask(world, "bridge", variables(world, "DEL"), config));
-  });
-
-  test("ADD answers in the configuration's", async (t) => {
-    const world = await World.start(t);
-    world.container();
-    const routes = [{ dst: "0.0.0.0/0" }];
-    for (const cniVersion of VERSIONS) {
-      const config = bridge({ cniVersion, ipam: { ...IPAM, routes } });
-      const result = succeeded(ask(world, "bridge", variables(world, "ADD"), config));
-      assert.deepEqual(shapeOf(result), expectedShape(cniVersion));
-      succeeded(ask(world, "bridge", variables(world, "DEL"), config));
-    }
-  });
-
-  test("prevResult is read in every one, and given back by a plugin that adds nothing", async (t) => {
-    const world = await World.start(t);
-    world.container();
-    for (const [cniVersion, prevResult] of Object.entries(RESULTS)) {
-      const config = configOf("loopback", { cniVersion, prevResult });
-      assert.deepEqual(succeeded(ask(world, "loopback", variables(world, "ADD"), config)), prevResult);
-    }
-  });
-
-  test("prevResult is read in the one that it says it has, else in the configuration's", async (t) => {
-    const world = await World.start(t);
-    world.container();
-    for (const [from, prevResult] of Object.entries(RESULTS))
-      for (const cniVersion of VERSIONS) {
-        const config = configOf("loopback", { cniVersion, prevResult });
-        const result = succeeded(ask(world, "loopback", variables(world, "ADD"), config));
-        assert.deepEqual(addressOf(result), "10.1.2.3/24", `${from} in ${cniVersion}`);
-      }
-    const { cniVersion: _, ...nameless } = RESULTS["0.2.0"];
-    const config = configOf("loopback", { cniVersion: "0.2.0", prevResult: nameless });
-    assert.equal(
-      addressOf(succeeded(ask(world, "loopback", variables(world, "ADD"), config))),
-      "10.1.2.3/24",
-    );
-  });
-
-  test("a prevResult that is none is refused, and does not stop DEL", async (t) => {
-    const world = await World.start(t);
-    world.container();
-    const rows: [prevResult: Json, code: number, msg: RegExp][] = [
-      ["x", 6, /invalid result: expected an object, got "x"/],
-      [[], 6, /expected an object, got \[\]/],
-      [{ ips: [{ address: "10.1" }] }, 6, /result\.ips\[0\]\.address: expected a network .* got "10\.1"/],
-      [{ cniVersion: "9.9.9" }, 1, /unknown version "9\.9\.9"/],
-    ];
-    for (const [prevResult, code, msg] of rows) {
-      for (const command of ["ADD", "CHECK"])
-        isRefused(ask(world, "bridge", variables(world, command), bridge({ prevResult })), code, msg);
-      succeeded(ask(world, "bridge", variables(world, "DEL"), bridge({ prevResult })));
-    }
-  });
-});
-
-const IP4 = { ip: "10.1.2.3/24", gateway: "10.1.2.1", routes: [{ dst: "0.0.0.0/0" }] };
-const INTERFACES = [{ name: "eth0", mac: "02:00:00:00:00:01", sandbox: "/run/netns/c1" }];
-const ROUTES = [{ dst: "0.0.0.0/0" }];
-const ADDRESS = { interface: 0, address: "10.1.2.3/24", gateway: "10.1.2.1" };
-const DNS = { nameservers: ["10.1.2.1"] };
-
-/** The same result in each version. */
-const RESULTS = {
-  "0.1.0": { cniVersion: "0.1.0", ip4: IP4, dns: DNS },
-  "0.2.0": { cniVersion: "0.2.0", ip4: IP4, dns: DNS },
-  "0.3.0": {
-    cniVersion: "0.3.0",
-    interfaces: INTERFACES,
-    ips: [{ version: "4", ...ADDRESS }],
-    routes: ROUTES,
-    dns: DNS,
-  },
-  "0.3.1": {
-    cniVersion: "0.3.1",
-    interfaces: INTERFACES,
-    ips: [{ version: "4", ...ADDRESS }],
-    routes: ROUTES,
-    dns: DNS,
-  },
-  "0.4.0": {
-    cniVersion: "0.4.0",
-    interfaces: INTERFACES,
-    ips: [{ version: "4", ...ADDRESS }],
-    routes: ROUTES,
-    dns: DNS,
-  },
-  "1.0.0": { cniVersion: "1.0.0", interfaces: INTERFACES, ips: [ADDRESS], routes: ROUTES, dns: DNS },
-  "1.1.0": {
-    cniVersion: "1.1.0",
-    interfaces: [{ ...INTERFACES[0], mtu: 1400 }],
-    ips: [ADDRESS],
-    routes: [{ ...ROUTES[0], priority: 7, table: 0, scope: 0 }],
-    dns: DNS,
-  },
-};
-
-function addressOf(result: Json): string {
-  return result.ip4?.ip ?? result.ips[0].address;
-}
-
-/** The keys by which versions differ. */
-function shapeOf({ cniVersion, ip4, ips, dns, interfaces }: Json): Json {
-  return { cniVersion, ip4, family: ips?.[0].version, interfaces: interfaces?.length, dns };
-}
-
-function expectedShape(cniVersion: string): Json {
-  const at = VERSIONS.indexOf(cniVersion);
-  if (at < VERSIONS.indexOf("0.3.0"))
-    return { cniVersion, ip4: IP4, family: undefined, interfaces: undefined, dns: {} };
-  const old = at < VERSIONS.indexOf("1.0.0");
-  return {
-    cniVersion,
-    ip4: undefined,
-    family: old ? "4" : undefined,
-    interfaces: 3,
-    dns: old ? {} : undefined,
-  };
-}
 
 describe("CNI_ARGS", () => {
   const KUBERNETES = [
@@ -367,7 +199,7 @@ describe("CNI_ARGS", () => {
   const add = (world: World, args: string | undefined, command = "ADD") =>
     ask(world, "bridge", { ...variables(world, command), CNI_ARGS: args }, bridge());
 
-  test("unset, empty, in any order, with more than is known: accepted", async (t) => {
+  test("CNI_ARGS unset, empty, in any order, with more than is known: accepted", async (t) => {
     const world = await World.start(t);
     world.container();
     for (const args of [
@@ -386,7 +218,7 @@ describe("CNI_ARGS", () => {
     }
   });
 
-  test("malformed or unknown: refused by name, and no reason not to delete", async (t) => {
+  test("CNI_ARGS malformed or unknown: refused by name, and no reason not to delete", async (t) => {
     const world = await World.start(t);
     world.container();
     const before = world.state();
@@ -408,92 +240,6 @@ describe("CNI_ARGS", () => {
       world.state().links.filter(({ ifname }: Json) => ifname !== "br0"),
       before.links,
     );
-  });
-});
-
-describe("CNI_NETNS", () => {
-  // Each leads to the namespace of c1 by another way; $0 is the plugin.
-  const ways: [what: string, script: string, netns: string][] = [
-    ["/run/netns", 'exec "$0"', "/run/netns/c1"],
-    ["/var/run/netns", 'exec "$0"', "/var/run/netns/c1"],
-    ["with dots and double slashes", 'exec "$0"', "/run//netns/../netns/./c1"],
-    ["a relative path", 'cd /run/netns && exec "$0"', "c1"],
-    ["a symbolic link", 'ln -sf /run/netns/c1 /run/link && exec "$0"', "/run/link"],
-    [
-      "a bind mount anywhere",
-      '[ -e /run/bound ] || { touch /run/bound && mount --bind /run/netns/c1 /run/bound; } && exec "$0"',
-      "/run/bound",
-    ],
-    [
-      "/proc/PID/ns/net",
-      'ip netns exec c1 sleep 60 & until [ "$(readlink /proc/$!/exe)" = /usr/bin/sleep ]; do :; done; CNI_NETNS=/proc/$!/ns/net "$0"; code=$?; kill $!; exit $code',
-      "",
-    ],
-    ["/proc/PID/fd/N of the caller", 'exec 9</run/netns/c1; CNI_NETNS=/proc/$$/fd/9 "$0"', ""],
-    [
-      "/proc/self/fd/N, leaked to the plugin",
-      'exec 9</run/netns/c1 3</dev/null 4<&9; CNI_NETNS=/proc/self/fd/9 exec "$0"',
-      "",
-    ],
-  ];
-  test("leads to the container, however it is written", async (t) => {
-    const world = await World.start(t);
-    const container = world.container();
-    for (const [what, script, netns] of ways) {
-      const environment = { ...variables(world, "ADD"), CNI_NETNS: netns };
-      const { interfaces } = succeeded(askShell(world, script, "bridge", environment, bridge()));
-      assert.deepEqual(container.addresses(), ["10.1.2.3/24"], what);
-      if (netns !== "") assert.equal(interfaces[2].sandbox, netns);
-      succeeded(askShell(world, script, "bridge", { ...environment, CNI_COMMAND: "DEL" }, bridge()));
-      assert.equal(container.link(), undefined, what);
-    }
-  });
-
-  test("must not be the plugin's own, and nothing is made before that is known", async (t) => {
-    const world = await World.start(t);
-    const before = world.state();
-    const own = { CNI_NETNS: "/proc/self/ns/net" };
-    for (const name of ["bridge", "ptp", "loopback"])
-      for (const override of [undefined, "", "0", "no"]) {
-        const environment = { ...variables(world, "ADD"), ...own, CNI_NETNS_OVERRIDE: override };
-        const asked = ask(world, name, environment, configOf(name, { ipam: IPAM }));
-        isRefused(asked, 8, /^CNI_NETNS "\/proc\/self\/ns\/net" is .*own/);
-      }
-    assert.deepEqual(world.state(), before);
-  });
-
-  test("may be the plugin's own with CNI_NETNS_OVERRIDE", async (t) => {
-    const world = await World.start(t);
-    for (const override of ["1", "true", "TRUE"]) {
-      const environment = {
-        ...variables(world, "ADD"),
-        CNI_NETNS: "/proc/self/ns/net",
-        CNI_NETNS_OVERRIDE: override,
-      };
-      succeeded(ask(world, "bridge", environment, bridge()));
-      assert.deepEqual(world.addresses("eth0"), ["10.1.2.3/24"]);
-      succeeded(ask(world, "bridge", { ...environment, CNI_COMMAND: "DEL" }, bridge()));
-      assert.equal(world.link("eth0"), undefined);
-    }
-  });
-
-  test("that is the plugin's own by mistake does not let DEL take the host's interface", async (t) => {
-    const world = await World.start(t);
-    world.must("ip", "link", "add", "eth0", "type", "bridge");
-    const environment = { ...variables(world, "DEL"), CNI_NETNS: "/proc/self/ns/net" };
-    for (const name of ["bridge", "ptp"])
-      succeeded(ask(world, name, environment, configOf(name, { ipam: IPAM })));
-    assert.ok(world.link("eth0"));
-  });
-
-  test("may be empty, unset or gone at DEL", async (t) => {
-    const world = await World.start(t);
-    world.container();
-    for (const netns of ["", undefined, "/run/netns/gone", "/proc/4194305/ns/net", "/dev/null"]) {
-      succeeded(ask(world, "bridge", variables(world, "ADD"), bridge()));
-      succeeded(ask(world, "bridge", { ...variables(world, "DEL"), CNI_NETNS: netns }, bridge()));
-      assert.deepEqual(world.veths(), []);
-    }
   });
 });
 
@@ -520,7 +266,7 @@ describe("stdin", () => {
     ["everything that is not ASCII escaped", JSON.stringify(config).replace("net", "\\u006eet")],
     ["a megabyte of what nobody knows", JSON.stringify({ ...config, more: "x".repeat(1 << 20) })],
   ];
-  test("may be written in any way that JSON allows, with keys that nobody knows", async (t) => {
+  test("stdin may be written in any way that JSON allows, with keys that nobody knows", async (t) => {
     const world = await World.start(t);
     const container = world.container();
     for (const [what, stdin] of forms) {
@@ -536,7 +282,7 @@ describe("stdin", () => {
     }
   });
 
-  test("may have capabilities with Go's names", async (t) => {
+  test("stdin may have capabilities with Go's names", async (t) => {
     const world = await World.start(t);
     const ranges = [[{ Subnet: "10.7.0.0/24", RangeStart: "10.7.0.9", Gateway: "10.7.0.254" }]];
     const config = configOf("host-local", {
@@ -550,7 +296,7 @@ describe("stdin", () => {
     assert.deepEqual(world.reserved(), {});
   });
 
-  test("may come in pieces", async (t) => {
+  test("stdin may come in pieces", async (t) => {
     const world = await World.start(t);
     world.container();
     const text = JSON.stringify(bridge());
@@ -630,23 +376,4 @@ test("success without a result prints nothing", async (t) => {
       stderr: "",
       output: undefined,
     });
-});
-
-test("a result that cannot be said in the version leaves nothing behind", async (t) => {
-  const world = await World.start(t);
-  world.container();
-  const before = world.state();
-  const rows: [config: Json, msg: string][] = [
-    [bridge({ cniVersion: "0.2.0", ipam: undefined }), "cannot convert: no valid IP addresses"],
-    [
-      bridge({
-        cniVersion: "0.2.0",
-        ipam: { type: "host-local", ranges: [[{ subnet: "10.7.0.0/24" }], [{ subnet: "10.8.0.0/24" }]] },
-      }),
-      "CNI version 0.2.0 does not support more than 1 address per family",
-    ],
-  ];
-  for (const [config, msg] of rows)
-    isRefused(ask(world, "bridge", variables(world, "ADD"), config), 7, msg, /0\.3\.0/);
-  assert.deepEqual(world.state(), before);
 });

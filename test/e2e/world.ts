@@ -254,29 +254,14 @@ export class World {
       master,
       addresses: addressesOf({ addr_info }),
     }));
-    const routes = this.ip("route", "show", "table", "all").map(({ dst, gateway, dev }) => [
-      dst,
-      gateway,
-      dev,
-    ]);
-    const legacy = ["iptables-legacy-save", "ip6tables-legacy-save"].flatMap((program) =>
-      this.exec([program])
-        .stdout.split("\n")
-        .filter((line) => /^(-A|:CNI)/.test(line)),
-    );
-    const held = this.exec([
-      "find",
-      "/var/lib/cni/networks",
-      "-path",
-      "*/.plumb",
-      "-prune",
-      "-o",
-      "-type",
-      "f",
-      "-print",
-    ]);
-    const files = held.stdout.split("\n").filter((path) => !/\/(lock|last_reserved_ip\.\d+)$/.test(path));
-    return { links, routes, rules: this.rules(), legacy, files: files.sort() };
+    // Those of link-local addresses and multicast come and go with the carrier.
+    const routes = this.ip("route", "show", "table", "all")
+      .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
+      .map(({ dst, gateway, dev }) => [dst, gateway, dev]);
+    const script = `cat /proc/net/ip_tables_names /proc/net/ip6_tables_names
+      find /var/lib/cni/networks -path "*/.plumb" -prune -o -type f -print | grep -vE "/(lock|last_reserved_ip.[0-9]+)$"`;
+    const files = this.exec(["sh", "-c", script]).stdout.split("\n");
+    return { links, routes, rules: this.rules(), files: files.sort() };
   }
 
   /** Calls a plugin: the configuration's `type`. */

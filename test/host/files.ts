@@ -385,5 +385,5 @@ function words(list: string | number): string[] {
 function mode(status: Uint8Array | number): number {
   return typeof status === "number"
     ? status
-    : new DataView(status.buffer, status.byteOffset).getUint32(0, true) & S_IFMT;
+    : new DataView(status.buffer, status.byteOffset).getFloat64(0, true) & S_IFMT;
 }

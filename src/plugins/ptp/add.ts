@@ -2,7 +2,7 @@ import { hostCidr } from "../../address/cidr.ts";
 import { configureInterface } from "../../net/configure.ts";
 import { masquerade } from "../../net/masquerade.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
-import { createVeth, requireLink } from "../../net/veth.ts";
+import { createVeth } from "../../net/veth.ts";
 import { addAddress, IFA_F_NODAD } from "../../netlink/address.ts";
 import type { LinkRef } from "../../netlink/link.ts";
 import type { Request } from "../../netlink/message.ts";
@@ -55,7 +55,7 @@ export function add(request: AddRequest<PtpConfig>, undo: Undo): Result {
     );
   return {
     interfaces: [
-      { name: outside.name, mac: `${requireLink(hostNetns, outside.name).mac}` },
+      { name: outside.name, mac: `${outside.mac}` },
       { name: inside.name, mac: `${inside.mac}`, sandbox: netns.path },
     ],
     ips,
