@@ -9,7 +9,7 @@ import type { MacAddress } from "../address/mac.ts";
 import { errno } from "../host/errno.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
 import { batch, type TableId } from "../netlink/nftables/batch.ts";
-import { addChain, type ChainId, deleteChain, getChain } from "../netlink/nftables/chain.ts";
+import { addChain, type ChainId, countUses, deleteChain } from "../netlink/nftables/chain.ts";
 import { drop, type Expression, jump, returnToCaller, verdict } from "../netlink/nftables/expressions.ts";
 import { matchInterface, matchMac } from "../netlink/nftables/match.ts";
 import { addRule, deleteRule, flushChain, type ListedRule, listRules } from "../netlink/nftables/rule.ts";
@@ -78,7 +78,7 @@ export function removeMacSpoofCheck({ netfilter }: Namespace, id: string): void 
   const { port, mac } = chainsOf(id);
   for (let attempt = 1; ; attempt++) {
     const rules = rulesOf(netfilter, PREROUTING, id);
-    const chains = [port, mac].filter((chain) => netfilter.query(getChain(chain)));
+    const chains = [port, mac].filter((chain) => netfilter.query(countUses(chain)) !== undefined);
     const deletions = rules.map(({ handle }) => deleteRule(PREROUTING, handle));
     try {
       netfilter.execute(batch([...deletions, ...chains.map(deleteChain)]));

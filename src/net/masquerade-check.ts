@@ -1,4 +1,4 @@
-import { getChain } from "../netlink/nftables/chain.ts";
+import { countUses } from "../netlink/nftables/chain.ts";
 import { isMadeOf } from "../netlink/nftables/compare.ts";
 import { listRules } from "../netlink/nftables/rule.ts";
 import { damaged } from "./damaged.ts";
@@ -22,7 +22,7 @@ function checkByNftables({ netns: { host, netfilter }, addresses, ...owner }: Ma
         `${address} is not masqueraded`,
         `Chain ${table.family} ${table.name} ${name} has no rule for it.`,
       );
-  const use = netfilter.query(getChain(POSTROUTING))?.use ?? 0;
+  const use = netfilter.query(countUses(POSTROUTING)) ?? 0;
   if (use < POSTROUTING_RULES)
     throw damaged(
       "masquerading is not in effect",

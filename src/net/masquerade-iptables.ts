@@ -4,7 +4,7 @@ import { errno } from "../host/errno.ts";
 import type { Host } from "../host/host.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
 import { batch, type TableId } from "../netlink/nftables/batch.ts";
-import { type ChainId, deleteChain, getChain } from "../netlink/nftables/chain.ts";
+import { type ChainId, countUses, deleteChain } from "../netlink/nftables/chain.ts";
 import { type ListedExpression, operand } from "../netlink/nftables/expressions.ts";
 import { deleteRule, listRules } from "../netlink/nftables/rule.ts";
 import { whereNftables } from "../netlink/nftables/support.ts";
@@ -66,7 +66,7 @@ export function removeIptablesMasquerade(
     if (addresses && !addresses.some((address) => address.family === family)) continue;
     const postrouting = { table: natTable(family), name: "POSTROUTING" };
     whereNftables(netns, (netfilter) => {
-      if (netfilter.query(getChain(postrouting)))
+      if (netfilter.query(countUses(postrouting)) !== undefined)
         removeFromNftables(netfilter, postrouting, iptablesChain(netns.host, owner), addresses);
     });
     if (hasLegacyTable(netns.host, family, "nat"))
@@ -83,7 +83,7 @@ function mayExist(netns: Namespace, family: 4 | 6, name: string): boolean {
   if (hasLegacyTable(netns.host, family, "nat")) return true;
   let found = false;
   whereNftables(netns, (netfilter) => {
-    found = netfilter.query(getChain({ table: natTable(family), name })) !== undefined;
+    found = netfilter.query(countUses({ table: natTable(family), name })) !== undefined;
   });
   return found;
 }
@@ -95,7 +95,7 @@ function removeFromNftables(
   addresses: readonly Cidr[] | undefined,
 ): void {
   const { table } = postrouting;
-  for (let attempt = 1; netfilter.query(getChain({ table, name })); attempt++) {
+  for (let attempt = 1; netfilter.query(countUses({ table, name })) !== undefined; attempt++) {
     const jumps = netfilter.dump(listRules(table, postrouting.name, name));
     const ours = jumps.filter(({ expressions }) => isFrom(expressions, addresses));
     const deletions = ours.map(({ handle }) => deleteRule(postrouting, handle));

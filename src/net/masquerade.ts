@@ -10,7 +10,7 @@ import { errno } from "../host/errno.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
 import type { Request } from "../netlink/message.ts";
 import { batch, type TableId } from "../netlink/nftables/batch.ts";
-import { addChain, type ChainId, getChain, PRIORITY_SRCNAT } from "../netlink/nftables/chain.ts";
+import { addChain, type ChainId, countUses, PRIORITY_SRCNAT } from "../netlink/nftables/chain.ts";
 import { type Expression, goto, returnToCaller, verdict } from "../netlink/nftables/expressions.ts";
 import { matchFamily, matchIp } from "../netlink/nftables/match.ts";
 import { masquerade as masqueradeStatement } from "../netlink/nftables/nat.ts";
@@ -87,8 +87,8 @@ export function deleteRules(netfilter: NetlinkSocket, hash: string, keep = (_: s
 
 /** The chain that leads to `masq_checks` is made, or mended, only when it is not whole: that would flush rules. */
 function addRules(netfilter: NetlinkSocket, rules: readonly Request[]): void {
-  const postrouting = netfilter.query(getChain(POSTROUTING));
-  if (postrouting && postrouting.use >= POSTROUTING_RULES) {
+  const uses = netfilter.query(countUses(POSTROUTING)) ?? 0;
+  if (uses >= POSTROUTING_RULES) {
     try {
       netfilter.execute(batch(rules));
       return;

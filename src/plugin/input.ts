@@ -8,6 +8,7 @@ import { LIMIT_ADVICE, waitLimit } from "./limit.ts";
 /** A configuration has some hundred bytes; with prevResult and the list of GC some megabytes at the most. */
 const STDIN_LIMIT = 64 << 20;
 const STDIN_TIMEOUT_MS = 60_000;
+const VERSION_TIMEOUT_MS = 3_000;
 
 /** The configuration on stdin, its version known: what is needed to answer, even with an error. */
 export interface Input {
@@ -18,29 +19,34 @@ export interface Input {
 
 /** Reads stdin to its end. Code 6 if it is no JSON object, 5 if it does not end. */
 export async function readInput(host: Host): Promise<Input> {
-  const stdin = readStdin(host);
-  const rawConfig = await parseJson(stdin);
-  return { stdin, rawConfig, cniVersion: versionOf(rawConfig) };
-}
-
-/** The version to answer VERSION in. Who asks by hand sends nothing: then it is the newest. Code 6 as `readInput`. */
-export async function readVersion(host: Host): Promise<string> {
-  const stdin = host.sys.isatty(0) === 1 ? "" : readStdin(host);
-  return stdin.trim() === "" ? NEWEST_VERSION : versionOf(await parseJson(stdin));
-}
-
-function readStdin(host: Host): string {
   const timeoutMs = waitLimit(host, STDIN_TIMEOUT_MS);
-  try {
-    return host.decode(host.readAll(0, STDIN_LIMIT, timeoutMs, "stdin"));
-  } catch (error) {
-    if (!isErrno(error, errno.ETIMEDOUT)) throw error;
+  const stdin = readStdin(host, timeoutMs);
+  if (stdin === undefined)
     throw new CniError(
       ErrorCode.Io,
       `stdin did not end within ${timeoutMs / 1000} s`,
       `Who calls a plugin writes the configuration to its stdin and closes it. ${LIMIT_ADVICE}`,
-      { cause: error },
     );
+  const rawConfig = await parseJson(stdin);
+  return { stdin, rawConfig, cniVersion: versionOf(rawConfig) };
+}
+
+/**
+ * The version to answer VERSION in. Who asks by hand, at a terminal or from far away, may write nothing to stdin and not
+ * close it either: then it is the newest. Code 6 as `readInput`.
+ */
+export async function readVersion(host: Host): Promise<string> {
+  const stdin = host.sys.isatty(0) === 1 ? "" : (readStdin(host, waitLimit(host, VERSION_TIMEOUT_MS)) ?? "");
+  return stdin.trim() === "" ? NEWEST_VERSION : versionOf(await parseJson(stdin));
+}
+
+/** Undefined if it does not end in time. */
+function readStdin(host: Host, timeoutMs: number): string | undefined {
+  try {
+    return host.decode(host.readAll(0, STDIN_LIMIT, timeoutMs, "stdin"));
+  } catch (error) {
+    if (isErrno(error, errno.ETIMEDOUT)) return undefined;
+    throw error;
   }
 }
 

@@ -38,7 +38,13 @@ export async function prepareIpam(context: IpamContext): Promise<Ipam | undefine
   if (type === undefined) return undefined;
   const file = findExecutable(request.host, type, request.path);
   const own = file === undefined || isOurself(request.host, file) ? await registry(type) : undefined;
-  return own ? inProcess(context, own) : asProgram(context, type, file);
+  if (own === undefined) return asProgram(context, type, file);
+  if (own.sandbox === "none") return inProcess(context, own);
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    `plugin ${type} gives no addresses`,
+    '"ipam" names a plugin that does, such as host-local or static.',
+  );
 }
 
 /** `ipam.type`; undefined where there is no `ipam`, or an empty one. Code 7 for anything else. */

@@ -318,6 +318,12 @@ test("another delegate is a program", async () => {
   ]);
 });
 
+test("a plugin that makes interfaces is no delegate", async () => {
+  const other = definePlugin({ type: "pool", config: object({}), add: () => RESULT }) as Plugin;
+  const { output } = await run("ADD", {}, { other, stdin: { ipam: { type: "pool" } } });
+  assert.deepEqual([output.code, output.msg], [7, "plugin pool gives no addresses"]);
+});
+
 test("a plugin that looks at no namespace needs none, and delegates to nobody", async () => {
   const add: Definition["add"] = ({ netns, ipam }) => {
     assert.deepEqual([netns, ipam], [undefined, undefined]);

@@ -105,6 +105,9 @@ describe("stdin", () => {
         "stdin did not end within 0.2 s",
         /closes it\. PLUMB_TIMEOUT_MS/,
       );
+      const version = 'exec 3<>/run/endless; "$0" <&3';
+      const asked = askShell(world, version, "bridge", { CNI_COMMAND: "VERSION", PLUMB_TIMEOUT_MS: "200" });
+      assert.equal(succeeded(asked).cniVersion, "1.1.0");
     }),
   );
 
@@ -147,6 +150,7 @@ describe("options", () => {
     [{ type: 5 }, "invalid plugin type 5"],
     [{ type: "../bin/host-local" }, 'invalid plugin type "../bin/host-local"'],
     [{ type: ".." }, 'invalid plugin type ".."'],
+    [{ type: "bridge" }, "plugin bridge gives no addresses"],
     [
       { type: "host-local", ranges: [[{ subnet: "10.7" }]] },
       /^invalid configuration: ipam\.ranges\[0\]\[0\]\.subnet: .* got "10\.7"$/,

@@ -10,9 +10,9 @@ import { NETLINK_NETFILTER, type Request } from "../../src/netlink/message.ts";
 import { batch, type TableId } from "../../src/netlink/nftables/batch.ts";
 import {
   addChain,
+  countUses,
   createChain,
   deleteChain,
-  getChain,
   listChains,
 } from "../../src/netlink/nftables/chain.ts";
 import {
@@ -267,9 +267,9 @@ test("tables and chains come and go, with their comments", (t) => {
     addChain({ ...post, base }),
     addRule({ ...post, chain: "post", expressions: [verdict(jump("c"))] }),
   );
-  assert.deepEqual(ns.netfilter.query(getChain({ table, name: "c" })), { table, name: "c", use: 1 });
-  assert.equal(ns.netfilter.query(getChain({ table, name: "d" })), undefined);
-  assert.equal(ns.netfilter.query(getChain({ table: { family: "ip", name: "t" }, name: "c" })), undefined);
+  assert.equal(ns.netfilter.query(countUses({ table, name: "c" })), 1);
+  assert.equal(ns.netfilter.query(countUses({ table, name: "d" })), undefined);
+  assert.equal(ns.netfilter.query(countUses({ table: { family: "ip", name: "t" }, name: "c" })), undefined);
   assert.throws(
     () => ns.commit(createChain({ table, name: "c" })),
     (error) => isNetlinkErrno(error, errno.EEXIST),
@@ -304,7 +304,7 @@ test("one bad request voids the whole batch, and the error names it", (t) => {
   }
   // The socket is as good as new.
   ns.commit(addChain({ table, name: "c" }));
-  assert.equal(ns.netfilter.query(getChain({ table, name: "c" }))?.name, "c");
+  assert.notEqual(ns.netfilter.query(countUses({ table, name: "c" })), undefined);
 });
 
 test("rules are listed by what they mention, and deleted by handle", (t) => {

@@ -71,12 +71,16 @@ export function deleteChain({ table, name }: ChainId): Request {
   });
 }
 
-/** For `NetlinkSocket.query`: undefined if there is no such chain, or no such table. */
-export function getChain({ table, name }: ChainId): Query<ListedChain> {
+/**
+ * For `NetlinkSocket.query`: how many rules a chain has, with those that lead to it. Undefined if there is no such chain,
+ * or no such table.
+ */
+export function countUses({ table, name }: ChainId): Query<number> {
   const write = (into: Writer) => {
     into.textAttribute(NFTA_CHAIN_TABLE, table.name).textAttribute(NFTA_CHAIN_NAME, name);
   };
-  return question(NFT_MSG_GETCHAIN, table.family, `read chain ${describe(table, name)}`, write, decodeChain);
+  const decode = (body: Uint8Array) => new Reader(body).attributes(HEADER).get(NFTA_CHAIN_USE)?.be32() ?? 0;
+  return question(NFT_MSG_GETCHAIN, table.family, `read chain ${describe(table, name)}`, write, decode);
 }
 
 /** `nft list chains`: of all tables of the family, or of all families. */

@@ -10,11 +10,13 @@ import {
   verifyLink,
   verifyUp,
 } from "../../net/verify.ts";
+import { requireLink } from "../../net/veth.ts";
 import { readBridgePort } from "../../netlink/bridge-port.ts";
+import { listBridgeVlans } from "../../netlink/bridge-vlan.ts";
 import { getLinkByIndex, IFF_PROMISC, type Link } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
 import type { IpConfig, Result } from "../../spec/result.ts";
-import { type BridgeConfig, isGateway, spoofCheckId } from "./config.ts";
+import { type BridgeConfig, isGateway, spoofCheckId, vlansOf } from "./config.ts";
 
 /** Throws if something is not as ADD has left it: the bridge, both ends, addresses, routes, rules, reservation. */
 export function check(request: CheckRequest<BridgeConfig>): void {
@@ -57,8 +59,20 @@ function checkPort(request: CheckRequest<BridgeConfig>, bridge: Link, inside: Li
   const { hairpin, isolated } = readBridgePort(port) ?? {};
   if (config.hairpinMode && !hairpin) throw damaged(`${port.name} is not in hairpin mode`);
   if (config.portIsolation && !isolated) throw damaged(`${port.name} is not isolated`);
+  checkVlans(request, port);
   if (config.macspoofchk)
     checkMacSpoofCheck(hostNetns, { id: spoofCheckId(request), port: port.name, mac: inside.mac! });
+}
+
+function checkVlans({ config, hostNetns }: CheckRequest<BridgeConfig>, port: Link): void {
+  const wanted = vlansOf(config);
+  if (wanted.length === 0) return;
+  const present =
+    hostNetns.route.dump(listBridgeVlans()).find(({ link }) => link === port.index)?.vlans ?? [];
+  for (const { first, last, pvid } of wanted)
+    for (let id = first; id <= last; id++)
+      if (!present.some((one) => one.first <= id && id <= one.last && (!pvid || one.pvid)))
+        throw damaged(`${port.name} is not in VLAN ${id}${pvid ? " with untagged frames" : ""}`);
 }
 
 function checkGateways(
@@ -66,8 +80,9 @@ function checkGateways(
   bridge: Link,
   ips: readonly IpConfig[],
 ): void {
-  const link =
-    config.vlan === 0 ? bridge : verifyLink(hostNetns, "vlan", { name: `${bridge.name}.${config.vlan}` });
+  // Of any kind: the reference makes a veth pair for it.
+  const link = config.vlan === 0 ? bridge : requireLink(hostNetns, `${bridge.name}.${config.vlan}`);
+  verifyUp(link);
   const gateways = ips.flatMap(({ address, gateway }) =>
     gateway ? [new Cidr(gateway, address.prefixLength)] : [],
   );

@@ -19,6 +19,8 @@ import {
 } from "../../spec/schema.ts";
 
 const MAX_VLAN = 4094;
+/** The VLAN of untagged frames on a trunk for which no `vlan` is given. */
+const NATIVE_VLAN = 1;
 /** IFNAMSIZ (linux/if.h) less the NUL, and dev_valid_name in the kernel. */
 const INTERFACE_NAME = /^(?!\.{1,2}$)[^/:\s]{1,15}$/;
 
@@ -83,8 +85,17 @@ export function isGateway({ isGateway, isDefaultGateway }: BridgeConfig): boolea
   return isGateway || isDefaultGateway;
 }
 
+/** The VLANs of the container's port: those of its trunk, and that of untagged frames. None if none is wished. */
+export function vlansOf(config: BridgeConfig): VlanRange[] {
+  const trunk = trunkOf(config);
+  if (config.vlan === 0 && trunk.length === 0) return [];
+  const native = config.vlan || NATIVE_VLAN;
+  // Last, so that it stays untagged where the trunk has it too.
+  return [...trunk, { first: native, last: native, pvid: true, untagged: true }];
+}
+
 /** The VLANs of `vlanTrunk`. Code 7 for an entry that has no sense. */
-export function trunkOf({ vlanTrunk = [] }: BridgeConfig): VlanRange[] {
+function trunkOf({ vlanTrunk = [] }: BridgeConfig): VlanRange[] {
   return vlanTrunk.flatMap(({ id, minID, maxID }): VlanRange[] => {
     if ((minID === undefined) !== (maxID === undefined))
       throw invalid(

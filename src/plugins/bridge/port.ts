@@ -6,10 +6,7 @@ import type { Link, LinkRef } from "../../netlink/link.ts";
 import { readBridge } from "../../netlink/links/bridge.ts";
 import type { Request } from "../../netlink/message.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
-import { type BridgeConfig, spoofCheckId, trunkOf, wishedMac } from "./config.ts";
-
-/** The VLAN of untagged frames on a trunk for which no `vlan` is given. */
-const NATIVE_VLAN = 1;
+import { type BridgeConfig, spoofCheckId, vlansOf, wishedMac } from "./config.ts";
 
 /** The veth pair, its outer end a port of the bridge with the configuration's options. */
 export function plugIn(request: AddRequest<BridgeConfig>, bridge: Link, undo: Undo): VethPair {
@@ -44,15 +41,9 @@ function portOptions(config: BridgeConfig, bridge: Link, port: LinkRef): Request
 }
 
 function vlanOptions(config: BridgeConfig, bridge: Link, port: LinkRef): Request[] {
-  const trunk = trunkOf(config);
-  if (config.vlan === 0 && trunk.length === 0) return [];
-  const native = config.vlan || NATIVE_VLAN;
+  const vlans = vlansOf(config);
+  if (vlans.length === 0) return [];
   const standard = readBridge(bridge)?.vlanDefaultPvid || 0;
   const removed = config.preserveDefaultVlan || standard === 0 ? [] : [{ first: standard, last: standard }];
-  return [
-    ...(removed.length > 0 ? [removeBridgeVlans(port, removed)] : []),
-    ...(trunk.length > 0 ? [addBridgeVlans(port, trunk)] : []),
-    // Last, so that it stays untagged where the trunk has it too.
-    addBridgeVlans(port, [{ first: native, last: native, pvid: true, untagged: true }]),
-  ];
+  return [...(removed.length > 0 ? [removeBridgeVlans(port, removed)] : []), addBridgeVlans(port, vlans)];
 }
