@@ -49,7 +49,7 @@ for (const config of [bridge, ptp]) {
     veths: w.veths(),
     reserved: w.reserved(),
     masqueraded: w.masqueraded(),
-    chains: w.rules().filter((rule) => rule.includes("c1")),
+    chains: w.rules().filter((rule) => rule.includes("-c1-")),
   });
 
   test(`${type}: DEL twice, and twice at once`, async (t) => {
