@@ -18,7 +18,7 @@ import { CniError, ErrorCode } from "../spec/errors.ts";
 import { allOrNothing } from "./all-or-nothing.ts";
 import { withBroadcast } from "./configure.ts";
 import type { Namespace } from "./namespace.ts";
-import { ensureSysctl } from "./sysctl.ts";
+import { preferSysctl } from "./sysctl.ts";
 import { randomMac, requireLink } from "./veth.ts";
 
 export interface BridgeWish {
@@ -50,8 +50,7 @@ export function ensureBridge(netns: Namespace, wish: BridgeWish): EnsuredBridge 
     made = create(netns, wish, mac);
     if (made) netns.route.execute([setLink({ index: 0, name: wish.name }, { alias: ALIAS })]);
     // Its addresses and routes are ours, not those of a router that advertises itself.
-    if (made && netns.host.statIfAny("/proc/sys/net/ipv6"))
-      ensureSysctl(netns, `net/ipv6/conf/${wish.name}/accept_ra`, "0");
+    if (made) preferSysctl(netns, `net/ipv6/conf/${wish.name}/accept_ra`, "0");
     return adjusted(netns, requireLink(netns, wish.name), wish);
   };
   return { link: allOrNothing(make, remove), remove };

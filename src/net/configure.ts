@@ -15,7 +15,7 @@ import { appendRoute, type Route as KernelRoute } from "../netlink/route.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { IpConfig, Route } from "../spec/result.ts";
 import type { Namespace } from "./namespace.ts";
-import { ensureSysctl } from "./sysctl.ts";
+import { ensureSysctl, preferSysctl } from "./sysctl.ts";
 
 const DAD_TIMEOUT_MS = 10_000;
 const DAD_NAP_MS = 20;
@@ -101,10 +101,12 @@ export function kernelRoute(
 /** Container engines disable IPv6 in their namespaces; who asks for an address wants it. */
 function enableIpv6(netns: Namespace, ifName: string, detectDuplicates: boolean): void {
   for (const name of ["lo", ifName]) ensureSysctl(netns, `net/ipv6/conf/${name}/disable_ipv6`, "0");
-  ensureSysctl(netns, `net/ipv6/conf/${ifName}/keep_addr_on_down`, "1");
-  ensureSysctl(netns, `net/ipv6/conf/${ifName}/accept_dad`, detectDuplicates ? "1" : "0");
-  if (detectDuplicates) ensureSysctl(netns, `net/ipv6/conf/${ifName}/enhanced_dad`, "1");
-  ensureSysctl(netns, `net/ipv6/conf/${ifName}/ndisc_notify`, "1");
+  const prefer = (name: string, value: string) =>
+    preferSysctl(netns, `net/ipv6/conf/${ifName}/${name}`, value);
+  prefer("keep_addr_on_down", "1");
+  prefer("accept_dad", detectDuplicates ? "1" : "0");
+  if (detectDuplicates) prefer("enhanced_dad", "1");
+  prefer("ndisc_notify", "1");
 }
 
 function awaitAddresses({ route, host }: Namespace, link: LinkRef): void {

@@ -10,11 +10,13 @@ import { errno } from "../host/errno.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
 import { batch, type TableId } from "../netlink/nftables/batch.ts";
 import { addChain, type ChainId, countUses, deleteChain } from "../netlink/nftables/chain.ts";
+import { COMMENT_LENGTH_MAX } from "../netlink/nftables/comment.ts";
 import { drop, type Expression, jump, returnToCaller, verdict } from "../netlink/nftables/expressions.ts";
 import { matchInterface, matchMac } from "../netlink/nftables/match.ts";
 import { addRule, deleteRule, flushChain, type ListedRule, listRules } from "../netlink/nftables/rule.ts";
 import { addTable } from "../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
+import { CniError, ErrorCode } from "../spec/errors.ts";
 import { allOrNothing } from "./all-or-nothing.ts";
 import type { Namespace } from "./namespace.ts";
 
@@ -41,6 +43,12 @@ export function protectFromSpoofing(host: Namespace, check: SpoofCheck): { remov
   const { port, mac } = chainsOf(check.id);
   const rules = expressionsOf(check);
   const comment = commentOf(check.id);
+  if (comment.length > COMMENT_LENGTH_MAX)
+    throw new CniError(
+      ErrorCode.InvalidEnvironment,
+      `the container ID is too long for macspoofchk: ${check.id}`,
+      `With the interface's name it may have ${COMMENT_LENGTH_MAX - COMMENT_PREFIX.length - 1} characters.`,
+    );
   const add = ({ table, name }: ChainId, list: readonly Expression[][]) =>
     list.map((expressions) => addRule({ table, chain: name, comment, expressions }));
   const requests = [
@@ -76,6 +84,8 @@ export function expressionsOf({
 /** Deletes the chains of an interface and the rules that lead there; none is fine. */
 export function removeMacSpoofCheck({ netfilter }: Namespace, id: string): void {
   const { port, mac } = chainsOf(id);
+  // None was made then, nor could be asked for.
+  if (commentOf(id).length > COMMENT_LENGTH_MAX) return;
   for (let attempt = 1; ; attempt++) {
     const rules = rulesOf(netfilter, PREROUTING, id);
     const chains = [port, mac].filter((chain) => netfilter.query(countUses(chain)) !== undefined);

@@ -1,4 +1,5 @@
-import { O_RDONLY, O_WRONLY } from "../host/host.ts";
+import { errno } from "../host/errno.ts";
+import { isErrno, O_RDONLY, O_WRONLY } from "../host/host.ts";
 import type { Namespace } from "./namespace.ts";
 
 const TIMEOUT_MS = 5_000;
@@ -25,6 +26,18 @@ export function writeSysctl({ host, fd: netns }: Namespace, name: string, value:
 /** Writes only what differs: /proc/sys may be read-only where all is set already. */
 export function ensureSysctl(netns: Namespace, name: string, value: string): void {
   if (readSysctl(netns, name) !== value) writeSysctl(netns, name, value);
+}
+
+/**
+ * As `ensureSysctl`, for what is better so, but not needed: where /proc/sys is read-only, as in many a container, or
+ * the kernel has no such setting, nothing changes.
+ */
+export function preferSysctl(netns: Namespace, name: string, value: string): void {
+  try {
+    ensureSysctl(netns, name, value);
+  } catch (error) {
+    if (!isErrno(error, errno.EROFS, errno.ENOENT)) throw error;
+  }
 }
 
 /** Lets the namespace forward packets of these families. It stays so: other containers need it too. */

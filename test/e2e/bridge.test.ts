@@ -561,3 +561,53 @@ test("a second ADD is refused, and the first stays whole", async (t) => {
   assert.deepEqual(w.state(), before);
   w.check(config, c1, result);
 });
+
+test("names as long as they may be", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container("c".repeat(100));
+  const c2 = w.container(`${"c".repeat(99)}d`);
+  const long = {
+    ...gateway,
+    name: "n".repeat(100),
+    bridge: "a-bridge-of-15b",
+    ipMasq: true,
+    macspoofchk: true,
+  };
+  const settings = { ifName: "eth0-of-15-char" };
+  for (const config of [long, { ...long, ipMasqBackend: "iptables" }]) {
+    const [first, second] = [w.add(config, c1, settings), w.add(config, c2, settings)];
+    w.check(config, c1, first, settings);
+    w.del(config, c1, settings);
+    w.check(config, c2, second, settings);
+    w.del(config, c2, { ...settings, netns: "" });
+    assert.deepEqual([w.veths(), w.masqueraded(), w.iptables(), w.reserved(config.name)], [[], [], [], {}]);
+    assert.deepEqual(
+      w.rules().filter((rule) => rule.includes("cni-br-iface")),
+      [],
+    );
+  }
+  const c3 = w.container("c".repeat(200));
+  assert.match(
+    w.refused("ADD", long, c3, settings).msg,
+    /^the container ID is too long for macspoofchk: c+-eth0/,
+  );
+  const plain = { ...long, macspoofchk: false };
+  w.check(plain, c3, w.add(plain, c3, settings), settings);
+  w.del(long, c3, settings);
+  assert.deepEqual([w.veths(), w.masqueraded(), w.reserved(long.name)], [[], [], {}]);
+});
+
+test("where /proc/sys is read-only, and what matters is set, ADD succeeds", async (t) => {
+  const w = await World.start(t);
+  w.must("sysctl", "-q", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1");
+  w.must("mount", "-o", "bind,ro", "/proc/sys", "/proc/sys");
+  const c1 = w.container();
+  const config = { ...gateway, ipam: dual };
+  w.check(config, c1, w.add(config, c1));
+  for (const address of ["10.1.0.1", "fd01::1"]) assert.equal(c1.pings(address), true, address);
+  w.must("umount", "/proc/sys");
+  w.must("sysctl", "-q", "net.ipv4.ip_forward=0");
+  w.must("mount", "-o", "bind,ro", "/proc/sys", "/proc/sys");
+  const error = w.refused("ADD", config, w.container("c2"));
+  assert.match(error.msg, /net\/ipv4\/ip_forward.*EROFS/);
+});
