@@ -54,16 +54,16 @@ export function iptablesRules(wish: MasqueradeWish, family: 4 | 6): string[] {
 }
 
 /**
- * Deletes the container's chain and what leads to it; with `addresses`, only what leads to it from these, and the
- * chain when nothing else does. No program runs where ip_tables has no nat table: iptables on nftables is undone there.
+ * Deletes the container's chain and what leads to it; if there are `addresses`, only what leads to it from these, and
+ * the chain when nothing else does. No program runs where ip_tables has no nat table: iptables on nftables is undone there.
  */
 export function removeIptablesMasquerade(
   netns: Namespace,
   owner: Omit<MasqueradeOwner, "ifName">,
-  addresses?: readonly Cidr[],
+  addresses: readonly Cidr[] = [],
 ): void {
   for (const family of [4, 6] as const) {
-    if (addresses && !addresses.some((address) => address.family === family)) continue;
+    if (addresses.length > 0 && !addresses.some((address) => address.family === family)) continue;
     const postrouting = { table: natTable(family), name: "POSTROUTING" };
     whereNftables(netns, (netfilter) => {
       if (netfilter.query(countUses(postrouting)) !== undefined)
@@ -92,7 +92,7 @@ function removeFromNftables(
   netfilter: NetlinkSocket,
   postrouting: ChainId,
   name: string,
-  addresses: readonly Cidr[] | undefined,
+  addresses: readonly Cidr[],
 ): void {
   const { table } = postrouting;
   for (let attempt = 1; netfilter.query(countUses({ table, name })) !== undefined; attempt++) {
@@ -110,8 +110,8 @@ function removeFromNftables(
 }
 
 /** Whether the source that a rule compares with is one of the addresses, or its network, as older versions wrote. */
-function isFrom(expressions: readonly ListedExpression[], addresses: readonly Cidr[] | undefined): boolean {
-  if (!addresses) return true;
+function isFrom(expressions: readonly ListedExpression[], addresses: readonly Cidr[]): boolean {
+  if (addresses.length === 0) return true;
   const comparison = expressions.find(({ name }) => name === "cmp");
   const source = comparison && (operand(comparison) as Uint8Array);
   return addresses.some(({ ip, networkAddress }) =>
@@ -120,17 +120,14 @@ function isFrom(expressions: readonly ListedExpression[], addresses: readonly Ci
   );
 }
 
-function removeFromLegacy(
-  host: Host,
-  family: 4 | 6,
-  chain: string,
-  addresses: readonly Cidr[] | undefined,
-): void {
+function removeFromLegacy(host: Host, family: 4 | 6, chain: string, addresses: readonly Cidr[]): void {
   const present = saveIptables(host, family, "nat", "legacy");
   if (!present.some((line) => line.startsWith(`:${chain} `))) return;
   const jumps = present.filter((line) => line.startsWith("-A POSTROUTING ") && line.endsWith(` -j ${chain}`));
-  const sources = addresses?.flatMap((address) => [` -s ${address.host} `, ` -s ${address.network} `]);
-  const ours = jumps.filter((line) => sources?.some((source) => line.includes(source)) ?? true);
+  const sources = addresses.flatMap((address) => [` -s ${address.host} `, ` -s ${address.network} `]);
+  const ours = jumps.filter(
+    (line) => sources.length === 0 || sources.some((source) => line.includes(source)),
+  );
   const deletions = ours.map((line) => line.replace("-A", "-D"));
   if (ours.length === jumps.length) deletions.push(`-F ${chain}`, `-X ${chain}`);
   if (deletions.length > 0) restoreIptables(host, family, transaction(deletions), "legacy");

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,47 +7,23 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { type TestContext, test } from "node:test";
+import { plumb } from "../programs.ts";
+import { type Outcome, reference, type Settings, World } from "./world.ts";
 
-// The command as people and scripts call it. Each test has network and mount namespaces of its own, in which /run and
-// /var/lib are empty: nothing outlives it.
-
-const PLUMB = join(import.meta.dirname, "../../dist/plumb");
-const REFERENCE_DIRS = ["/usr/lib/cni", "/opt/cni/bin"];
-
-interface Outcome {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Settings {
-  readonly env?: Readonly<Record<string, string>>;
-}
+// The command as people and scripts call it.
 
 class Machine {
   readonly dir = mkdtempSync(join(tmpdir(), "plumb-cli-"));
-  readonly #holder: ChildProcess;
+  readonly #world: World;
 
-  private constructor(holder: ChildProcess) {
-    this.#holder = holder;
+  private constructor(world: World) {
+    this.#world = world;
     for (const name of ["net.d", "bin"]) mkdirSync(join(this.dir, name));
   }
 
   static async start(t: TestContext): Promise<Machine> {
-    const script =
-      "mount -t tmpfs run /run && mount -t tmpfs lib /var/lib && echo ready && exec sleep infinity";
-    const holder = spawn("unshare", ["--mount", "--net", "--propagation", "private", "sh", "-ec", script], {
-      stdio: ["ignore", "pipe", "inherit"],
-    });
-    const machine = new Machine(holder);
-    t.after(() => {
-      holder.kill();
-      rmSync(machine.dir, { recursive: true });
-    });
-    for await (const line of createInterface(holder.stdout!)) {
-      assert.equal(line, "ready");
-      break;
-    }
+    const machine = new Machine(await World.start(t));
+    t.after(() => rmSync(machine.dir, { recursive: true }));
     return machine;
   }
 
@@ -85,7 +61,8 @@ class Machine {
   }
 
   spawn(command: readonly string[], { env = {} }: Settings = {}) {
-    return spawn("nsenter", ["--target", `${this.#holder.pid}`, "--mount", "--net", "--", ...command], {
+    const [program, ...args] = this.#world.entering(command);
+    return spawn(program!, args, {
       env: {
         PATH: process.env["PATH"],
         NETCONFPATH: join(this.dir, "net.d"),
@@ -104,7 +81,7 @@ class Machine {
   }
 
   plumb(words: string, settings?: Settings): Promise<Outcome> {
-    return this.exec([PLUMB, ...words.split(" ")], settings);
+    return this.exec([plumb, ...words.split(" ")], settings);
   }
 
   /** What must not fail. */
@@ -158,7 +135,7 @@ test("on a terminal the answers are for people", async (t) => {
   m.plugin("a", PRINT_RESULT);
   m.network("10.conflist", "n", ["a"]);
   const onTerminal = async (words: string) => {
-    const { stdout } = await m.exec(["script", "-qec", `${PLUMB} ${words}`, "/dev/null"]);
+    const { stdout } = await m.exec(["script", "-qec", `${plumb} ${words}`, "/dev/null"]);
     return stdout.replaceAll("\r\n", "\n");
   };
   assert.equal(
@@ -203,7 +180,7 @@ test("a failed add leaves nothing behind, but an attachment from before stays", 
   });
 
   m.network("20.conflist", "n", ["a"]);
-  await m.must(`${PLUMB} add n /run/netns/blue`);
+  await m.must(`${plumb} add n /run/netns/blue`);
   m.network("20.conflist", "n", ["a", "b"]);
   const before = m.log().length;
   assert.equal((await m.plumb("add n /run/netns/blue")).code, 1);
@@ -214,9 +191,9 @@ test("del remembers the configuration of add", async (t) => {
   const m = await Machine.start(t);
   m.plugin("a", PRINT_RESULT);
   m.network("10.conflist", "n", ["a"]);
-  await m.must(`${PLUMB} add n /run/netns/blue`);
+  await m.must(`${plumb} add n /run/netns/blue`);
   rmSync(join(m.dir, "net.d/10.conflist"));
-  await m.must(`${PLUMB} del n /run/netns/blue`);
+  await m.must(`${plumb} del n /run/netns/blue`);
   assert.deepEqual(m.order(), ["ADD a", "DEL a"]);
   assert.equal((await m.plumb("del n /run/netns/blue")).code, 1);
 });
@@ -228,18 +205,18 @@ test("gc keeps the attachments whose namespace lives, or those that are named", 
   m.network("20.conflist", "m", ["a"]);
   for (const name of ["blue", "red", "green"]) {
     await m.must(`ip netns add ${name}`);
-    await m.must(`${PLUMB} add n /run/netns/${name}`);
+    await m.must(`${plumb} add n /run/netns/${name}`);
   }
-  await m.must(`${PLUMB} add m /run/netns/red`);
+  await m.must(`${plumb} add m /run/netns/red`);
   await m.must("ip netns del red");
   const [blue, red, green] = ["blue", "red", "green"].map((name) => idOf(`/run/netns/${name}`));
   const before = m.log().length;
 
-  const dry = await m.must(`${PLUMB} gc --dry-run n`);
+  const dry = await m.must(`${plumb} gc --dry-run n`);
   assert.match(dry, new RegExp(`2 kept, 1 removed\\n.*\\n.*\\n  removed ${red}/eth0\\n$`));
   assert.equal(m.log().length, before);
 
-  const collected = JSON.parse(await m.must(`${PLUMB} gc --json n`));
+  const collected = JSON.parse(await m.must(`${plumb} gc --json n`));
   assert.deepEqual(collected.removed, [{ containerID: red, ifname: "eth0" }]);
   assert.deepEqual(
     new Set(collected.kept.map((kept: { containerID: string }) => kept.containerID)),
@@ -256,9 +233,9 @@ test("gc keeps the attachments whose namespace lives, or those that are named", 
     ],
   );
 
-  await m.must(`${PLUMB} gc n --keep ${green}/eth0`);
+  await m.must(`${plumb} gc n --keep ${green}/eth0`);
   assert.deepEqual(m.log().at(-2)?.slice(0, 3), ["DEL", "a", blue]);
-  await m.must(`${PLUMB} gc n --all`);
+  await m.must(`${plumb} gc n --all`);
   assert.deepEqual(m.log().at(-2)?.slice(0, 3), ["DEL", "a", green]);
   assert.match(await m.leftovers(), new RegExp(`^/var/lib/cni/results/m-${red}-eth0$`, "m"));
 });
@@ -284,7 +261,7 @@ test("run: interfaces, resolv.conf, exit code, and nothing left", async (t) => {
   m.network("10.conflist", "one", ["a"]);
   m.network("20.conflist", "two", ["b"]);
   const script = "cat /etc/resolv.conf; ls /run/netns /run/plumb; ip -o link; exit 7";
-  const { code, stdout, stderr } = await m.exec([PLUMB, "run", "--net", "two,one", "--", "sh", "-c", script]);
+  const { code, stdout, stderr } = await m.exec([plumb, "run", "--net", "two,one", "--", "sh", "-c", script]);
   assert.equal(stderr, "");
   assert.equal(code, 7);
   assert.match(stdout, /^nameserver 192\.0\.2\.2\nnameserver 192\.0\.2\.1\nsearch a\.example\n/);
@@ -311,7 +288,7 @@ test("run without --net takes the first configuration, and leaves resolv.conf al
   m.network("20.conflist", "two", ["none"]);
   m.network("10.conflist", "one", ["a"]);
   m.file("net.d/00.conflist", "nonsense");
-  assert.equal(await m.must(`${PLUMB} run cat /etc/resolv.conf`), readFileSync("/etc/resolv.conf", "utf8"));
+  assert.equal(await m.must(`${plumb} run cat /etc/resolv.conf`), readFileSync("/etc/resolv.conf", "utf8"));
   assert.deepEqual(m.order(), ["ADD a", "DEL a"]);
 });
 
@@ -326,7 +303,7 @@ for (const [command, code, stderr] of [
     m.plugin("a", PRINT_RESULT);
     m.network("10.conflist", "n", ["a"]);
     const words = command.split(" ").map((word) => word.replaceAll("\t", " "));
-    const outcome = await m.exec([PLUMB, "run", ...words]);
+    const outcome = await m.exec([plumb, "run", ...words]);
     assert.equal(outcome.code, code);
     assert.match(outcome.stderr, stderr);
     assert.deepEqual(m.order(), ["ADD a", "DEL a"]);
@@ -356,7 +333,7 @@ test("run says what it could not detach, and keeps the command's exit code", asy
     ["sh -c exit\t9", 9],
   ] as const) {
     const { code, stderr } = await m.exec([
-      PLUMB,
+      plumb,
       "run",
       ...command.split(" ").map((word) => word.replace("\t", " ")),
     ]);
@@ -372,7 +349,7 @@ test("run passes signals on, waits for the command and detaches", async (t) => {
   m.network("10.conflist", "n", ["a"]);
   const script =
     "trap 'echo got TERM; exit 5' TERM; trap 'echo got USR1' USR1; echo ready; while :; do sleep 0.01; done";
-  const child = m.spawn([PLUMB, "run", "--", "sh", "-c", script]);
+  const child = m.spawn([plumb, "run", "--", "sh", "-c", script]);
   const ended = new Promise((resolve) => child.on("close", resolve));
   const lines: string[] = [];
   for await (const line of createInterface(child.stdout)) {
@@ -411,7 +388,7 @@ for (const [words, message] of [
 ] as const)
   test(`wrong usage: plumb ${words}`, async (t) => {
     const m = await Machine.start(t);
-    const { code, stdout, stderr } = await m.exec([PLUMB, ...words.split(" ").filter(Boolean)]);
+    const { code, stdout, stderr } = await m.exec([plumb, ...words.split(" ").filter(Boolean)]);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, message);
   });
@@ -419,21 +396,18 @@ for (const [words, message] of [
 test("help and version", async (t) => {
   const m = await Machine.start(t);
   for (const words of ["--help", "-h", "help"])
-    assert.match(await m.must(`${PLUMB} ${words}`), /^Usage: plumb COMMAND/);
+    assert.match(await m.must(`${plumb} ${words}`), /^Usage: plumb COMMAND/);
   for (const name of ["add", "del", "check", "gc", "status", "run", "version"]) {
-    assert.match(await m.must(`${PLUMB} ${name} --help`), new RegExp(`^Usage: plumb ${name}`));
-    assert.equal(await m.must(`${PLUMB} help ${name}`), await m.must(`${PLUMB} ${name} -h`));
+    assert.match(await m.must(`${plumb} ${name} --help`), new RegExp(`^Usage: plumb ${name}`));
+    assert.equal(await m.must(`${plumb} help ${name}`), await m.must(`${plumb} ${name} -h`));
   }
-  assert.match(await m.must(`${PLUMB} version`), /^plumb \d+\.\d+\.\d+\nCNI .*1\.1\.0\nplugins .*bridge/);
-  assert.ok(JSON.parse(await m.must(`${PLUMB} version --json`)).plugins.includes("bridge"));
+  assert.match(await m.must(`${plumb} version`), /^plumb \d+\.\d+\.\d+\nCNI .*1\.1\.0\nplugins .*bridge/);
+  assert.ok(JSON.parse(await m.must(`${plumb} version --json`)).plugins.includes("bridge"));
 });
 
 const ours = { name: "plumb's own plugins, not installed", path: "/nowhere" };
-const reference = {
-  name: "the reference's plugins",
-  path: REFERENCE_DIRS.find((dir) => existsSync(join(dir, "bridge"))),
-};
-for (const { name, path } of [ours, reference])
+const theirs = { name: "the reference's plugins", path: reference };
+for (const { name, path } of [ours, theirs])
   test(`two containers reach each other: ${name}`, { skip: path === undefined }, async (t) => {
     const m = await Machine.start(t);
     const bridge = {
@@ -445,11 +419,11 @@ for (const { name, path } of [ours, reference])
     m.network("10.conflist", "n", [bridge], "1.0.0");
     const env = { CNI_PATH: path! };
     await m.must("ip netns add blue");
-    const result = JSON.parse(await m.must(`${PLUMB} add n /run/netns/blue`, { env }));
+    const result = JSON.parse(await m.must(`${plumb} add n /run/netns/blue`, { env }));
     assert.equal(result.ips[0].address, "10.77.0.2/24");
-    await m.must(`${PLUMB} check n /run/netns/blue`, { env });
-    assert.match(await m.must(`${PLUMB} run ping -c 1 -W 5 10.77.0.2`, { env }), /1 received/);
-    await m.must(`${PLUMB} del n /run/netns/blue`, { env });
+    await m.must(`${plumb} check n /run/netns/blue`, { env });
+    assert.match(await m.must(`${plumb} run ping -c 1 -W 5 10.77.0.2`, { env }), /1 received/);
+    await m.must(`${plumb} del n /run/netns/blue`, { env });
     assert.equal(await m.must("ip -n blue -o link show type veth"), "");
     assert.equal(await m.must("find /var/lib/cni/networks/n -name 10.*"), "");
   });

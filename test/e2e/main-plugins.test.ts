@@ -117,6 +117,16 @@ for (const config of [bridge, ptp]) {
     }
   });
 
+  test(`${type}: DEL finds an interface that the container has renamed`, async (t) => {
+    const w = await World.start(t);
+    const c1 = w.container();
+    const prevResult = w.add(config, c1);
+    c1.must("ip", "link", "set", "eth0", "down");
+    c1.must("ip", "link", "set", "eth0", "name", "mine");
+    w.del(config, c1, { prevResult });
+    assert.deepEqual([left(w), c1.link("mine")], [nothing, undefined]);
+  });
+
   test(`${type}: DEL goes on after a step that fails, and reports it`, async (t) => {
     const w = await World.start(t);
     const c1 = w.container();

@@ -129,7 +129,13 @@ for (const config of [bridge, ptp])
 test("the container's rules go without prevResult, namespace or program too, whichever backend made them", async (t) => {
   const w = await World.start(t);
   for (const backend of ["nftables", "iptables"])
-    for (const settings of [{}, { netns: "" }, { env: { PATH: "/nowhere" } }, { prevResult: {} }]) {
+    for (const settings of [
+      {},
+      { netns: "" },
+      { env: { PATH: "/nowhere" } },
+      { prevResult: {} },
+      { prevResult: { ips: [] } },
+    ]) {
       const c1 = w.container();
       w.add({ ...ptp, ipMasq: true, ipMasqBackend: backend }, c1);
       w.del({ ...ptp, ipMasq: true }, c1, settings);

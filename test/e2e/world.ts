@@ -145,7 +145,7 @@ export class World {
   }
 
   exec(command: readonly string[], { input, env }: Settings = {}): Outcome {
-    const [program, ...args] = this.#entering(command);
+    const [program, ...args] = this.entering(command);
     const { status, stdout, stderr } = spawnSync(program!, args, {
       ...(input !== undefined && { input }),
       env: { PATH: process.env["PATH"], ...env },
@@ -163,13 +163,14 @@ export class World {
 
   /** Starts a program that runs beside the test, until the test ends. */
   spawn(t: TestContext, ...command: string[]) {
-    const [program, ...args] = this.#entering(command);
+    const [program, ...args] = this.entering(command);
     const child = spawn(program!, args, { stdio: ["pipe", "pipe", "inherit"] });
     t.after(() => child.kill());
     return child;
   }
 
-  #entering(command: readonly string[]): string[] {
+  /** The command line that runs a command in the world. */
+  entering(command: readonly string[]): string[] {
     return ["nsenter", "--target", `${this.#pid}`, "--mount", "--net", "--", ...command];
   }
 
@@ -274,7 +275,7 @@ export class World {
   /** As `call`, while other things go on. */
   async start(verb: Verb, config: Json, container?: Container, settings: CallSettings = {}): Promise<Answer> {
     const { command, input } = this.#pluginCall(verb, config, container, settings);
-    const [program, ...args] = this.#entering(command);
+    const [program, ...args] = this.entering(command);
     const child = spawn(program!, args, { stdio: ["pipe", "pipe", "pipe"] });
     const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
     child.stdin.on("error", () => {}).end(input);

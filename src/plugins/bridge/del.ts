@@ -19,9 +19,10 @@ export function del(request: DelRequest<BridgeConfig>, cleanup: Cleanup): void {
     );
   if (config.macspoofchk)
     cleanup.step("remove the MAC spoof check", () => removeMacSpoofCheck(hostNetns, spoofCheckId(request)));
-  if (ipam) cleanup.step("release the addresses", () => ipam.del());
   cleanup.step("delete the interface", () => {
-    if (netns) removeLink(netns, ifName);
-    else removeOwned(hostNetns, "veth", request);
+    // By its owner, if the container has renamed it, or cannot be reached.
+    if (!netns || !removeLink(netns, ifName)) removeOwned(hostNetns, "veth", request);
   });
+  // Behind the interface: nobody else is to get its addresses before.
+  if (ipam) cleanup.step("release the addresses", () => ipam.del());
 }

@@ -16,9 +16,10 @@ export function del(request: DelRequest<PtpConfig>, cleanup: Cleanup): void {
         prevResult?.ips?.map(({ address }) => address),
       ),
     );
-  if (ipam) cleanup.step("release the addresses", () => ipam.del());
   cleanup.step("delete the interface", () => {
-    if (netns) removeLink(netns, ifName);
-    else removeOwned(hostNetns, "veth", request);
+    // By its owner, if the container has renamed it, or cannot be reached.
+    if (!netns || !removeLink(netns, ifName)) removeOwned(hostNetns, "veth", request);
   });
+  // Behind the interface: nobody else is to get its addresses before.
+  if (ipam) cleanup.step("release the addresses", () => ipam.del());
 }
