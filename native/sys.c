@@ -402,7 +402,8 @@ static int64_t converse(Child *c, int64_t deadline) {
     if (p[2].revents) {
       int64_t sent = RETRY(write(c->fd[IN_W], c->input, c->input_left));
       if (sent > 0) c->input += sent, c->input_left -= sent;
-      else if (sent != -EAGAIN) c->input_left = 0; // it does not want to read: its own affair
+      else if (sent == -EPIPE) c->input_left = 0; // it does not want to read: its own affair
+      else if (sent != -EAGAIN) return sent;
     }
     for (int i = 0; i < 2; i++) {
       int64_t more = p[i].revents ? drain(&c->fd[i ? ERR_R : OUT_R], &c->printed[i], ended) : 1;

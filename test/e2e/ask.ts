@@ -86,7 +86,7 @@ export function processes(world: World): string[] {
       return []; // it has ended
     }
   });
-  return commands.filter((command) => command !== "sleep infinity");
+  return commands.filter((command) => command !== "cat -");
 }
 
 /**

@@ -123,9 +123,10 @@ export class World {
     const bin = mkdtempSync(join(tmpdir(), "plumb-world-"));
     for (const name of PLUGINS) symlinkSync(plumb, join(bin, name));
     const script =
-      "mount -t tmpfs run /run && mkdir -p /var/lib/cni && mount -t tmpfs lib /var/lib/cni && ip link set lo up && echo ready && exec sleep infinity";
+      "mount -t tmpfs run /run && mkdir -p /var/lib/cni && mount -t tmpfs lib /var/lib/cni && ip link set lo up && echo ready && exec cat -";
     const holder = spawn("unshare", ["--mount", "--net", "--propagation", "private", "sh", "-ec", script], {
-      stdio: ["ignore", "pipe", "inherit"],
+      // Its stdin ends with this process, however that ends.
+      stdio: ["pipe", "pipe", "inherit"],
     });
     t.after(() => {
       holder.kill();
