@@ -44,15 +44,6 @@ export class Ip {
     }
     return new Ip(bytes);
   }
-
-  get isUnspecified(): boolean {
-    return this.bytes.every((byte) => byte === 0);
-  }
-
-  /** 224.0.0.0/4 or ff00::/8. */
-  get isMulticast(): boolean {
-    return this.family === 4 ? this.bytes[0]! >> 4 === 0xe : this.bytes[0] === 0xff;
-  }
 }
 
 /** Parses an address without prefix length; undefined if the text is none. Zones (%eth0) are refused. */

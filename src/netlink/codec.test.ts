@@ -145,9 +145,3 @@ test("an attribute that does not fit into 16 bits of length is refused, not cut"
   assert.throws(() => new Writer().textAttribute(1, "x".repeat(0xffff)), WireError);
   assert.throws(() => new Writer().nest(1, (into) => into.raw(large)), WireError);
 });
-
-test("what was written can be patched", () => {
-  const writer = new Writer(2).u32(0).u32(7);
-  writer.patchU32(0, 5);
-  assert.equal(hex(writer.finish()), "0500000007000000");
-});

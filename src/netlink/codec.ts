@@ -145,11 +145,6 @@ export class Writer {
     return this.pad();
   }
 
-  /** Overwrites a u32 written before. */
-  patchU32(at: number, value: number): void {
-    put32(at, value, this.bytes);
-  }
-
   /** The header of an attribute; the payload, `size` bytes without padding, follows. */
   private header(type: number, size: number): this {
     return this.u16(checkedLength(HEADER + size, type)).u16(type);

@@ -170,12 +170,6 @@ export function optional<T>(of: Schema<T>, fallback?: T): Schema<T | undefined> 
   };
 }
 
-/** As `optional`, and "" counts as absent for any text: some runtimes write it for what they have no value for. */
-export function unlessEmpty<T>(of: Schema<T>): Schema<T | undefined> {
-  const { shape, parse } = optional(of);
-  return { shape, parse: (value, path) => parse(value === "" ? undefined : value, path) };
-}
-
 export function anything(): Schema<unknown> {
   return { shape: { kind: "anything" }, parse: (value) => value };
 }
