@@ -54,7 +54,11 @@ export const reference = ["/usr/lib/cni", "/opt/cni/bin"].find(
 /** For tests that need them. */
 export const besideReference = { skip: reference === undefined && "the reference plugins are not installed" };
 
-const PLUGINS = ["bridge", "ptp", "loopback", "host-local", "static"];
+const PLUGINS = [
+  ...["bridge", "ptp", "macvlan", "ipvlan", "vlan", "loopback", "host-device", "dummy", "tap"],
+  ...["host-local", "static"],
+  ...["portmap", "bandwidth", "firewall", "tuning", "sbr", "vrf"],
+];
 
 /** A container's namespace and what is seen in it. */
 export class Container {
@@ -249,7 +253,7 @@ export class World {
     return this.must("cat", path);
   }
 
-  /** All that a plugin may leave behind: links, addresses, routes, rules, reservations. */
+  /** All that a plugin may leave behind: links, addresses, routes, rules, queues, reservations. */
   state(): Json {
     const links = this.ip("address", "show").map(({ ifname, master, addr_info }) => ({
       ifname,
@@ -263,7 +267,9 @@ export class World {
     const script = `cat /proc/net/ip_tables_names /proc/net/ip6_tables_names
       find /var/lib/cni/networks -path "*/.plumb" -prune -o -type f -print | grep -vE "/(lock|last_reserved_ip.[0-9]+)$"`;
     const files = this.exec(["sh", "-c", script]).stdout.split("\n");
-    return { links, routes, rules: this.rules(), files: files.sort() };
+    const policies = [...this.ip("-4", "rule", "show"), ...this.ip("-6", "rule", "show")];
+    const qdiscs = this.must("tc", "qdisc", "show").split("\n").filter(isMade);
+    return { links, routes, policies, qdiscs, rules: this.rules(), files: files.sort() };
   }
 
   /** Calls a plugin: the configuration's `type`. */
@@ -354,6 +360,11 @@ function answerOf(code: number | null, stdout: string, stderr: string): Answer {
   } catch {
     throw new Error(`a plugin printed ${stdout} and ${stderr}`);
   }
+}
+
+/** The kernel gives each link a queue by itself. */
+function isMade(qdisc: string): boolean {
+  return qdisc !== "" && !/^qdisc (noqueue|fq_codel|pfifo_fast|mq) /.test(qdisc);
 }
 
 function addressesOf(link: Json): string[] {
