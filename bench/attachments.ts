@@ -11,6 +11,8 @@ const GUESTS = 20;
 /** Somebody who attaches containers to a network of his own, by index. */
 export interface Attacher {
   readonly name: Side;
+  /** Makes what must be there before, in a container's namespace too. */
+  prepare?(index: number, netns: string): void;
   attach(index: number, netns: string): void;
   detach(index: number, netns: string): void;
 }
@@ -53,40 +55,32 @@ function pluginAttacher(
 /** ADD and DEL of one kind of network, by all sides. */
 export function measureAttachments(world: World, question: AttachmentQuestion): Figure[] {
   const { type, ipMasq, firstSubnet } = question;
-  const attachers = [
+  return compare(world, `${firstSubnet}`, question, [
     pluginAttacher(world, "ours", type, firstSubnet, { ipMasq }),
     pluginAttacher(world, "reference", type, firstSubnet + 1, { ipMasq }),
     floorOf(world, type, firstSubnet + 2, ipMasq),
-  ];
-  const { able: sites, missing } = rehearse(
-    attachers.map((attacher) => new Site(world, attacher, firstSubnet)),
-  );
+  ]);
+}
+
+/** What ADD and DEL cost the attachers. `label` keeps the namespaces apart from those of other questions. */
+export function compare(
+  world: World,
+  label: string,
+  { title, add, del }: Pick<AttachmentQuestion, "title" | "add" | "del">,
+  attachers: readonly Attacher[],
+): Figure[] {
+  const { able: sites, missing } = rehearse(attachers.map((attacher) => new Site(world, attacher, label)));
   const adds: Samples<Side> = new Map();
   const dels: Samples<Side> = new Map();
-  for (let left = world.runs; left > 0; left -= GUESTS) {
+  for (let left = world.runs; left > 0 && sites.length > 0; left -= GUESTS) {
     const guests = Array.from({ length: Math.min(left, GUESTS) }, (_, index) => RESIDENTS + index);
-    extend(
-      adds,
-      alternate(
-        world.host,
-        sites.map((site) => site.attaching()),
-        guests,
-      ),
-    );
-    extend(
-      dels,
-      alternate(
-        world.host,
-        sites.map((site) => site.detaching()),
-        guests.toReversed(),
-      ),
-    );
+    const attaching = sites.map((site) => site.attaching());
+    extend(adds, alternate(world.host, attaching, guests));
+    const detaching = sites.map((site) => site.detaching());
+    extend(dels, alternate(world.host, detaching, guests.toReversed()));
   }
   for (const site of sites) site.leave();
-  return [
-    figureOf(`${question.title} ADD`, "ms", adds, question.add, missing),
-    figureOf(`${question.title} DEL`, "ms", dels, question.del),
-  ];
+  return [figureOf(`${title} ADD`, "ms", adds, add, missing), figureOf(`${title} DEL`, "ms", dels, del)];
 }
 
 /** An attacher with the namespaces of its containers. */
@@ -95,14 +89,15 @@ class Site implements Contestant<Side> {
   readonly #attacher: Attacher;
   readonly #namespaces: readonly string[];
 
-  constructor(world: World, attacher: Attacher, number: number) {
+  constructor(world: World, attacher: Attacher, label: string) {
     this.name = attacher.name;
     this.#attacher = attacher;
-    this.#namespaces = makeNamespaces(world.host, `${attacher.name}-${number}`, RESIDENTS + GUESTS);
+    this.#namespaces = makeNamespaces(world.host, `${attacher.name}-${label}`, RESIDENTS + GUESTS);
   }
 
   /** Attaches the residents. */
   step(): void {
+    for (const [index, netns] of this.#namespaces.entries()) this.#attacher.prepare?.(index, netns);
     for (let index = 0; index < RESIDENTS; index++) this.#attach(index);
   }
 

@@ -4,6 +4,8 @@ import { bridge } from "./bridge.ts";
 import type { Figure } from "./figure.ts";
 import { hostLocal } from "./host-local.ts";
 import { memory } from "./memory.ts";
+import { PLUGIN_QUESTIONS, pluginQuestion } from "./plugins.ts";
+import { portGrowth } from "./port-growth.ts";
 import { ptp } from "./ptp.ts";
 import { json, table } from "./report.ts";
 import { size } from "./size.ts";
@@ -15,6 +17,8 @@ const QUESTIONS: Record<string, (world: World) => Figure[]> = {
   bridge,
   ptp,
   "host-local": hostLocal,
+  ...Object.fromEntries(PLUGIN_QUESTIONS.map((type) => [type, pluginQuestion(type)])),
+  "portmap-growth": portGrowth,
   memory,
   size,
 };

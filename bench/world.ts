@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
 import { cpus, release } from "node:os";
 import { join, resolve } from "node:path";
 import { check, type Host } from "../src/host/host.ts";
+import { pluginTypes } from "../src/plugins/registry.ts";
 import { buildProgram, root } from "./native.ts";
 import type { Machine } from "./report.ts";
 
 const MS_BIND = 4096;
-const PLUGINS = ["bridge", "ptp", "host-local"];
 const INSIDE = "PLUMB_BENCH_INSIDE";
 
 /** The surroundings of a run: whom to measure, how often, and a place of its own to do it in. */
@@ -100,6 +100,6 @@ function firstLine(program: string, ...args: string[]): string {
 /** Links named as the plugins, as they are installed. */
 function linkPlugins(executable: string): string {
   const folder = mkdtempSync(join("/run", "cni-bin-"));
-  for (const name of PLUGINS) symlinkSync(executable, join(folder, name));
+  for (const name of pluginTypes) symlinkSync(executable, join(folder, name));
   return folder;
 }

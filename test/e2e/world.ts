@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import type { TestContext } from "node:test";
+import { pluginTypes } from "../../src/plugins/registry.ts";
 import { plumb } from "../programs.ts";
 
 export type Verb = "ADD" | "CHECK" | "DEL" | "STATUS" | "GC";
@@ -53,12 +54,6 @@ export const reference = ["/usr/lib/cni", "/opt/cni/bin"].find(
 
 /** For tests that need them. */
 export const besideReference = { skip: reference === undefined && "the reference plugins are not installed" };
-
-const PLUGINS = [
-  ...["bridge", "ptp", "macvlan", "ipvlan", "vlan", "loopback", "host-device", "dummy", "tap"],
-  ...["host-local", "static"],
-  ...["portmap", "bandwidth", "firewall", "tuning", "sbr", "vrf"],
-];
 
 /** A container's namespace and what is seen in it. */
 export class Container {
@@ -125,7 +120,7 @@ export class World {
 
   static async start(t: TestContext): Promise<World> {
     const bin = mkdtempSync(join(tmpdir(), "plumb-world-"));
-    for (const name of PLUGINS) symlinkSync(plumb, join(bin, name));
+    for (const name of pluginTypes) symlinkSync(plumb, join(bin, name));
     const script =
       "mount -t tmpfs run /run && mkdir -p /var/lib/cni && mount -t tmpfs lib /var/lib/cni && ip link set lo up && echo ready && exec cat -";
     const holder = spawn("unshare", ["--mount", "--net", "--propagation", "private", "sh", "-ec", script], {
