@@ -15,6 +15,7 @@ import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs, promisify } from "node:util";
 import blankSpace from "ts-blank-space";
+import { pack } from "./pack.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const require = createRequire(import.meta.url);
@@ -43,7 +44,13 @@ const toolchain = options.debug
       flags: ["-O2", "-DNDEBUG", "-idirafter", "/usr/include", "-idirafter", `/usr/include/${machine()}`],
       // Nothing unwinds, so tables for it go. The interpreter is worth some room, its compiler and the rest are not.
       engine: ["-Os", "-fno-asynchronous-unwind-tables"],
-      interpreter: ["-O2"],
+      interpreter: [
+        "-O2",
+        "-fno-align-functions",
+        "-fno-align-loops",
+        "-fno-align-jumps",
+        "-fno-align-labels",
+      ],
       link: ["-static", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none"],
     };
 const work = join(root, "dist/build", options.debug ? "debug" : "release");
@@ -153,23 +160,33 @@ async function stripTypes(source, output) {
  * loaded when the image is made. Those that are reached by `import()` alone are cold: bytecode until they are called for.
  */
 async function modulesOf(entry) {
-  const hot = await closure([entry], /(?:\bfrom|\bimport)\s*"(\.[^"]+)"/g);
-  const all = await closure(hot, /(?:\bfrom|\bimport|\bimport\()\s*"(\.[^"]+)"/g);
-  return { hot, cold: all.filter((source) => !hot.includes(source)) };
+  const found = new Set();
+  await follow(found, entry);
+  const hot = [...found];
+  // Each with what it imports behind it: what is loaded together lies together.
+  for (const source of found)
+    for (const cold of await imported(source, /\bimport\(\s*"(\.[^"]+)"/g)) await follow(found, cold);
+  return { hot, cold: [...found].slice(hot.length) };
 }
 
-/** The given modules and what they import, in the order in which it is met. */
-async function closure(sources, pattern) {
-  const found = new Set(sources);
-  for (const source of found) {
-    const stripped = strippedPath(source);
-    await stripTypes(source, stripped);
-    for (const [, name] of readFileSync(stripped, "utf8").matchAll(pattern)) {
-      const imported = resolve(dirname(source), name);
-      if (existsSync(imported)) found.add(imported); // what is missing, tsc reports better
-    }
+/** Adds a module and all that it imports at once, in the order in which they are met. */
+async function follow(found, first) {
+  if (found.has(first)) return;
+  const sources = new Set([first]);
+  for (const source of sources) {
+    found.add(source);
+    for (const next of await imported(source, /(?:\bfrom|\bimport)\s*"(\.[^"]+)"/g))
+      if (!found.has(next)) sources.add(next);
   }
-  return [...found];
+}
+
+/** The modules of ours that a module imports in the way of `pattern`. */
+async function imported(source, pattern) {
+  const stripped = strippedPath(source);
+  await stripTypes(source, stripped);
+  return [...readFileSync(stripped, "utf8").matchAll(pattern)]
+    .map(([, name]) => resolve(dirname(source), name))
+    .filter(existsSync); // what is missing, tsc reports better
 }
 
 /** `base`: the folder below which modules have their names. */
@@ -185,7 +202,7 @@ async function buildProgram(output, base, entry, suffix = "") {
   await when(output, [hot, cold, ...objects], () => make(output, objects, { hot, cold }, suffix));
 }
 
-/** Bytecode of the modules, in the file that is given back. */
+/** Bytecode of the modules, packed, in the file that is given back. */
 async function compileModules(title, base, sources) {
   const [bytecode, folder] = [join(work, `${title}.bin`), strippedPath(base)];
   const names = sources.map((source) => relative(base, source));
@@ -193,11 +210,12 @@ async function compileModules(title, base, sources) {
   const list = join(work, `${title}.txt`);
   if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n"))
     writeFileSync(list, names.join("\n"));
-  await when(bytecode, [list, join(work, "compile"), ...names.map((name) => join(folder, name))], () =>
-    run(join(work, "compile"), [bytecode, folder, ...names], {
-      env: { ...process.env, ASAN_OPTIONS: "detect_leaks=0" },
-    }),
-  );
+  const stripped = names.map((name) => join(folder, name));
+  await when(bytecode, [list, native("pack.mjs"), join(work, "compile"), ...stripped], async () => {
+    const env = { ...process.env, ASAN_OPTIONS: "detect_leaks=0" };
+    await run(join(work, "compile"), [bytecode, folder, ...names], { env });
+    writeFileSync(bytecode, pack(readFileSync(bytecode)));
+  });
   return bytecode;
 }
 

@@ -1,4 +1,5 @@
-// Build tool: compiles ES modules to bytecode, into one file of the form that modules.h describes.
+// Build tool: compiles ES modules to bytecode. The file has for each its name, a NUL, the length of its bytecode as four
+// bytes in little-endian order, and that.
 //   compile OUT ROOT MODULE...     MODULE: a path below ROOT, and the name under which it is imported
 #include <quickjs.h>
 #include <stdio.h>

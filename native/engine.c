@@ -58,36 +58,94 @@ static JSValue call(JSContext *ctx, JSValueConst self, int argc, JSValueConst *a
   return value;
 }
 
+// A block of modules: see modules.h.
 typedef struct {
-  const char *name;
-  const uint8_t *start, *end;
-} Module;
+  const char *names;
+  const uint8_t *packed, *end;
+  uint32_t size; // unpacked
+} Block;
 
-// The module at `at`; where it ends the next begins.
-static Module module_at(const uint8_t *at) {
-  const uint8_t *length = at + strlen((const char *)at) + 1;
-  const uint8_t *start = length + 4;
-  return (Module){(const char *)at, start, start + (length[0] | length[1] << 8 | length[2] << 16 | length[3] << 24)};
+static uint32_t u32(const uint8_t *p) { return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24; }
+
+// The block at `at`; where it ends the next begins.
+static Block block_at(const uint8_t *at) {
+  const uint8_t *p = at;
+  while (*p) p += strlen((const char *)p) + 1;
+  return (Block){(const char *)at, p + 9, p + 9 + u32(p + 5), u32(p + 1)};
 }
 
-static JSModuleDef *read_module(JSContext *ctx, Module m) {
-  JSValue value = JS_ReadObject(ctx, m.start, m.end - m.start, JS_READ_OBJ_BYTECODE);
+// A length of LZ4: what its four bits in the token say, and bytes of more while they are full.
+static size_t length_at(const uint8_t **in, size_t length) {
+  if (length == 15)
+    do length += **in;
+    while (*(*in)++ == 255);
+  return length;
+}
+
+enum { STRIDE = 8 }; // as many bytes are copied at once, up to that many too many
+
+// It is ours: nothing in it is wrong.
+static void unpack(Block b, uint8_t *out) {
+  for (const uint8_t *in = b.packed;;) {
+    uint8_t token = *in++;
+    size_t n = length_at(&in, token >> 4);
+    memcpy(out, in, n);
+    out += n, in += n;
+    if (in == b.end) return; // the last sequence has no match
+    const uint8_t *from = out - (in[0] | in[1] << 8);
+    in += 2;
+    uint8_t *end = out + length_at(&in, token & 15) + 4;
+    if (out - from >= STRIDE)
+      for (; out < end; out += STRIDE, from += STRIDE) memcpy(out, from, STRIDE);
+    else
+      while (out < end) *out++ = *from++; // it repeats what it writes
+    out = end;
+  }
+}
+
+// The bytecode of a block, in memory of its own: the image is to have none of it. It stays: while a module is read, those
+// that it imports are.
+static const uint8_t *unpacked(Block b) {
+  typedef struct Unpacked {
+    const char *names;
+    struct Unpacked *next;
+    uint8_t bytes[];
+  } Unpacked;
+  static Unpacked *all;
+  for (Unpacked *known = all; known; known = known->next)
+    if (known->names == b.names) return known->bytes;
+  size_t size = sizeof(Unpacked) + b.size + STRIDE;
+  Unpacked *new = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (new == MAP_FAILED) return NULL;
+  unpack(b, new->bytes);
+  new->names = b.names, new->next = all;
+  return (all = new)->bytes;
+}
+
+static JSModuleDef *read_module(JSContext *ctx, Block b, int index) {
+  const uint8_t *at = unpacked(b);
+  if (!at) return JS_ThrowOutOfMemory(ctx), NULL;
+  while (index-- > 0) at += 4 + u32(at);
+  JSValue value = JS_ReadObject(ctx, at + 4, u32(at), JS_READ_OBJ_BYTECODE);
   if (JS_IsException(value)) return NULL;
   JSModuleDef *module = JS_VALUE_GET_PTR(value);
   JS_FreeValue(ctx, value);
   return module;
 }
 
-// Where bytecode is searched: linked in, and a file besides when the image is made.
+// Where modules are searched: linked in, and a file besides when the image is made.
 static struct {
   const uint8_t *start, *end;
-} bytecode[] = {{modules, modules_end}, {NULL, NULL}};
+} places[] = {{modules, modules_end}, {NULL, NULL}};
 
 static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
   (void)opaque;
   for (int i = 0; i < 2; i++)
-    for (const uint8_t *at = bytecode[i].start; at < bytecode[i].end; at = module_at(at).end)
-      if (!strcmp((const char *)at, name)) return read_module(ctx, module_at(at));
+    for (const uint8_t *at = places[i].start; at < places[i].end; at = block_at(at).end) {
+      int index = 0;
+      for (const char *p = (const char *)at; *p; p += strlen(p) + 1, index++)
+        if (!strcmp(p, name)) return read_module(ctx, block_at(at), index);
+    }
   JS_ThrowReferenceError(ctx, "no module %s", name);
   return NULL;
 }
@@ -210,8 +268,8 @@ static int make_image(const char *input, const char *output) {
   struct stat file;
   int fd = open(input, O_RDONLY);
   if (fd < 0 || fstat(fd, &file) < 0) return perror(input), 1;
-  bytecode[1].start = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-  bytecode[1].end = bytecode[1].start + file.st_size;
+  places[1].start = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  places[1].end = places[1].start + file.st_size;
   if (!start_engine()) return fputs("out of memory\n", stderr), 1;
   JSContext *ctx = engine->context;
   making_image = true;

@@ -1,5 +1,10 @@
-// The bytecode of all modules, made by compile.c: for each its name (a path below src/) closed by a NUL, the length
-// of its code as four bytes in little-endian order, and the code.
+// The bytecode of modules, in blocks of such as are loaded together. A block is:
+//
+//   the names of its modules (paths below src/), a NUL behind each and behind the last one more
+//   two lengths, of four bytes in little-endian order: unpacked, and packed
+//   packed as a block of LZ4: for each module the length of its bytecode, and that
+//
+// compile.c makes the bytecode, pack.mjs the blocks, engine.c reads them.
 #pragma once
 #include <stdint.h>
 
