@@ -546,6 +546,17 @@ CALL(sys_accept) {
   int64_t deadline = deadline_in(a[1].i);
   return WHEN_READY(a[0].i, POLLIN, deadline, accept4(a[0].i, NULL, NULL, SOCK_CLOEXEC));
 }
+// ioctl(fd, request, number, struct): a request takes either; with an empty struct the number is its argument.
+CALL(sys_ioctl) {
+  UNUSED;
+  uint8_t copy[256] = {0}; // the kernel may write more than it was given
+  if (a[3].n > sizeof copy) return -EINVAL;
+  if (a[3].n == 0) return result(ioctl(a[0].i, (unsigned long)a[1].i, (unsigned long)a[2].i));
+  memcpy(copy, a[3].p, a[3].n);
+  int64_t r = result(ioctl(a[0].i, (unsigned long)a[1].i, copy));
+  memcpy(a[3].p, copy, a[3].n);
+  return r;
+}
 CALL(sys_setsockopt) { UNUSED; return result(setsockopt(a[0].i, a[1].i, a[2].i, a[3].p, a[3].n)); }
 CALL(sys_send) {
   UNUSED;
@@ -711,6 +722,7 @@ const Sys sys_table[] = {
     {"listen", "iii", sys_listen},
     {"accept", "iii", sys_accept},
     {"setsockopt", "iiiib", sys_setsockopt},
+    {"ioctl", "iiiib", sys_ioctl},
     {"send", "iibi", sys_send},
     {"sendto", "iibbi", sys_sendto},
     {"recv", "iibi", sys_recv},

@@ -15,6 +15,8 @@ export async function main(): Promise<number> {
   const name = called.slice(called.lastIndexOf("/") + 1);
   const plugin = (await findPlugin(name)) ?? (args[0] === undefined ? undefined : await findPlugin(args[0]));
   if (plugin !== undefined) return runPlugin(host, plugin, findPlugin);
+  // By the plugin tap, for what it cannot do in its own process.
+  if (name === "plumb-tap") return (await import("./net/tap-label.ts")).main(host, args);
   // A runtime calls, by a name that is none of ours: it understands error objects, not help.
   if (args.length === 0 && host.variable("CNI_COMMAND"))
     return report(host, unknownPlugin(name), NEWEST_VERSION);

@@ -65,6 +65,8 @@ export interface Sys {
   listen(fd: number, backlog: number): number;
   accept(fd: number, timeoutMs: number): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** `struct`, at most 256 bytes, is what the request reads and writes; if it is empty, `number` is its argument. */
+  ioctl(fd: number, request: number, number: number, struct: Uint8Array): number;
   send(fd: number, data: Uint8Array, timeoutMs: number): number;
   sendto(fd: number, data: Uint8Array, address: Uint8Array, timeoutMs: number): number;
   /** One datagram; -EMSGSIZE if it is longer than `into`. */

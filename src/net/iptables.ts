@@ -33,10 +33,30 @@ export function saveIptables(
   return run(host, family, variant, "save", ["-t", table], new Uint8Array()).split("\n");
 }
 
+/** Lines that change a table, for `restoreIptables`. */
+export function transaction(table: string, lines: readonly string[]): string {
+  return [`*${table}`, ...lines, "COMMIT", ""].join("\n");
+}
+
+/** Lines that change the table nat, for `restoreIptables`. */
+export function natTransaction(lines: readonly string[]): string {
+  return transaction("nat", lines);
+}
+
+/** The path of iptables-restore. Code 100 if it is not installed. */
+export function restoreProgram(host: Host, family: 4 | 6): string {
+  return programPath(host, family, "any", "restore");
+}
+
 /** Whether ip_tables (not nftables) has such a table: without it, there is nothing to ask the programs for. */
 export function hasLegacyTable(host: Host, family: 4 | 6, table: string): boolean {
   const names = host.readFileIfAny(`/proc/net/${family === 4 ? "ip" : "ip6"}_tables_names`) ?? "";
   return names.split("\n").includes(table);
+}
+
+/** Whether iptables is installed. */
+export function hasIptables(host: Host, family: 4 | 6): boolean {
+  return find(host, `${family === 4 ? "iptables" : "ip6tables"}-restore`) !== undefined;
 }
 
 function run(
@@ -47,17 +67,7 @@ function run(
   options: string[],
   stdin: Uint8Array,
 ): string {
-  const prefix = family === 4 ? "iptables" : "ip6tables";
-  // Where there is but one variant, its programs have the plain names.
-  const names =
-    variant === "legacy" ? [`${prefix}-legacy-${action}`, `${prefix}-${action}`] : [`${prefix}-${action}`];
-  const program = names.map((name) => find(host, name)).find((path) => path !== undefined);
-  if (program === undefined)
-    throw new CniError(
-      ErrorCode.Plugin,
-      `program ${names.at(-1)} not found`,
-      `Install iptables, or choose the backend "nftables", which needs no program. Searched: ${searchPath(host)}.`,
-    );
+  const program = programPath(host, family, variant, action);
   const result = host.run(program, {
     argv: [program, ...options],
     env: host.environment(),
@@ -68,6 +78,25 @@ function run(
   if (result.exitCode === 0) return result.stdout;
   const ending = result.signal === 0 ? `exit code ${result.exitCode}` : `signal ${result.signal}`;
   throw new CniError(ErrorCode.Plugin, `${program} failed with ${ending}`, result.stderr.trim());
+}
+
+function programPath(
+  host: Host,
+  family: 4 | 6,
+  variant: IptablesVariant,
+  action: "restore" | "save",
+): string {
+  const prefix = family === 4 ? "iptables" : "ip6tables";
+  // Where there is but one variant, its programs have the plain names.
+  const names =
+    variant === "legacy" ? [`${prefix}-legacy-${action}`, `${prefix}-${action}`] : [`${prefix}-${action}`];
+  const program = names.map((name) => find(host, name)).find((path) => path !== undefined);
+  if (program !== undefined) return program;
+  throw new CniError(
+    ErrorCode.Plugin,
+    `program ${names.at(-1)} not found`,
+    `Install iptables, or choose the backend "nftables", which needs no program. Searched: ${searchPath(host)}.`,
+  );
 }
 
 function find(host: Host, name: string): string | undefined {

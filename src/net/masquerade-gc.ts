@@ -1,13 +1,12 @@
 import type { Host } from "../host/host.ts";
-import { type ListedRule, listRules } from "../netlink/nftables/rule.ts";
+import { listRules } from "../netlink/nftables/rule.ts";
 import { whereNftables } from "../netlink/nftables/support.ts";
 import { hasLegacyTable, saveIptables } from "./iptables.ts";
+import { commentsOf, natTable } from "./iptables-nft.ts";
 import { deleteRules } from "./masquerade.ts";
-import { natTable, removeIptablesMasquerade } from "./masquerade-iptables.ts";
+import { removeIptablesMasquerade } from "./masquerade-iptables.ts";
 import { iptablesComment, type MasqueradeOwner, networkHash, ownerHash } from "./masquerade-owner.ts";
 import type { Namespace } from "./namespace.ts";
-
-const NFTA_MATCH_INFO = 3;
 
 /** Deletes the network's masquerading rules of all but these attachments, whichever backend made them. */
 export function collectMasquerade(
@@ -38,14 +37,6 @@ function iptablesContainers(netns: Namespace, network: string): Set<string> {
       if (comment.startsWith(prefix)) found.add(comment.slice(prefix.length, -1));
   }
   return found;
-}
-
-/** iptables on nftables keeps comments as an extension of ip_tables (struct xt_comment_info). */
-function commentsOf({ expressions }: ListedRule): string[] {
-  return expressions.flatMap(({ name, attributes }) => {
-    const info = name === "match" ? attributes.get(NFTA_MATCH_INFO) : undefined;
-    return info ? [info.text()] : [];
-  });
 }
 
 function legacyComments(host: Host, family: 4 | 6): string[] {

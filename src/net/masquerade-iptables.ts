@@ -1,15 +1,11 @@
 /** Masquerading by iptables: a chain for each container on a network, to which POSTROUTING jumps for each address. */
 import type { Cidr } from "../address/cidr.ts";
-import { errno } from "../host/errno.ts";
 import type { Host } from "../host/host.ts";
-import { isNetlinkErrno } from "../netlink/error.ts";
-import { batch, type TableId } from "../netlink/nftables/batch.ts";
-import { type ChainId, countUses, deleteChain } from "../netlink/nftables/chain.ts";
+import { countUses } from "../netlink/nftables/chain.ts";
 import { type ListedExpression, operand } from "../netlink/nftables/expressions.ts";
-import { deleteRule, listRules } from "../netlink/nftables/rule.ts";
 import { whereNftables } from "../netlink/nftables/support.ts";
-import type { NetlinkSocket } from "../netlink/socket.ts";
-import { hasLegacyTable, restoreIptables, saveIptables } from "./iptables.ts";
+import { hasLegacyTable, natTransaction, restoreIptables, saveIptables } from "./iptables.ts";
+import { mayHaveNatChain, natTable, removeChain } from "./iptables-nft.ts";
 import {
   iptablesChain,
   iptablesComment,
@@ -17,9 +13,6 @@ import {
   type MasqueradeWish,
 } from "./masquerade-owner.ts";
 import type { Namespace } from "./namespace.ts";
-
-/** How often others may change what we have just listed. */
-const ATTEMPTS = 10;
 
 /** As `masquerade`, by the program iptables-restore, which runs once for each family. */
 export function masqueradeByIptables(wish: MasqueradeWish): void {
@@ -29,13 +22,13 @@ export function masqueradeByIptables(wish: MasqueradeWish): void {
     if (wanted.length === 0) continue;
     const chain = iptablesChain(netns.host, wish);
     // Another interface of the container may have made the chain.
-    const present = mayExist(netns, family, chain) ? saveIptables(netns.host, family, "nat") : [];
+    const present = mayHaveNatChain(netns, family, chain) ? saveIptables(netns.host, family, "nat") : [];
     // To declare a chain that is there would flush it.
     const declaration = present.some((line) => line.startsWith(`:${chain} `)) ? [] : [`:${chain} - [0:0]`];
     const missing = wanted.filter((rule) => !present.includes(rule));
     // Behind MASQUERADE no rule is reached any more.
     const lines = missing.map((rule) => (rule.endsWith(" -j ACCEPT") ? rule.replace("-A", "-I") : rule));
-    restoreIptables(netns.host, family, transaction([...declaration, ...lines]));
+    restoreIptables(netns.host, family, natTransaction([...declaration, ...lines]));
   }
 }
 
@@ -67,45 +60,12 @@ export function removeIptablesMasquerade(
     const postrouting = { table: natTable(family), name: "POSTROUTING" };
     whereNftables(netns, (netfilter) => {
       if (netfilter.query(countUses(postrouting)) !== undefined)
-        removeFromNftables(netfilter, postrouting, iptablesChain(netns.host, owner), addresses);
+        removeChain(netfilter, postrouting, iptablesChain(netns.host, owner), ({ expressions }) =>
+          isFrom(expressions, addresses),
+        );
     });
     if (hasLegacyTable(netns.host, family, "nat"))
       removeFromLegacy(netns.host, family, iptablesChain(netns.host, owner), addresses);
-  }
-}
-
-/** The table that iptables keeps in nftables. */
-export function natTable(family: 4 | 6): TableId {
-  return { family: family === 4 ? "ip" : "ip6", name: "nat" };
-}
-
-function mayExist(netns: Namespace, family: 4 | 6, name: string): boolean {
-  if (hasLegacyTable(netns.host, family, "nat")) return true;
-  let found = false;
-  whereNftables(netns, (netfilter) => {
-    found = netfilter.query(countUses({ table: natTable(family), name })) !== undefined;
-  });
-  return found;
-}
-
-function removeFromNftables(
-  netfilter: NetlinkSocket,
-  postrouting: ChainId,
-  name: string,
-  addresses: readonly Cidr[],
-): void {
-  const { table } = postrouting;
-  for (let attempt = 1; netfilter.query(countUses({ table, name })) !== undefined; attempt++) {
-    const jumps = netfilter.dump(listRules(table, postrouting.name, name));
-    const ours = jumps.filter(({ expressions }) => isFrom(expressions, addresses));
-    const deletions = ours.map(({ handle }) => deleteRule(postrouting, handle));
-    if (ours.length === jumps.length) deletions.push(deleteChain({ table, name }));
-    try {
-      netfilter.execute(batch(deletions));
-      return;
-    } catch (error) {
-      if (!isNetlinkErrno(error, errno.ENOENT, errno.EBUSY) || attempt === ATTEMPTS) throw error;
-    }
   }
 }
 
@@ -130,9 +90,5 @@ function removeFromLegacy(host: Host, family: 4 | 6, chain: string, addresses: r
   );
   const deletions = ours.map((line) => line.replace("-A", "-D"));
   if (ours.length === jumps.length) deletions.push(`-F ${chain}`, `-X ${chain}`);
-  if (deletions.length > 0) restoreIptables(host, family, transaction(deletions), "legacy");
-}
-
-function transaction(lines: readonly string[]): string {
-  return ["*nat", ...lines, "COMMIT", ""].join("\n");
+  if (deletions.length > 0) restoreIptables(host, family, natTransaction(deletions), "legacy");
 }

@@ -10,6 +10,7 @@ import type { Namespace } from "./namespace.ts";
 
 /** IFALIASZ (linux/if.h) less the NUL. */
 const ALIAS_LENGTH = 255;
+const PREFIX = "cni:";
 
 /** An attachment: one container's interface on one network. */
 export interface Owner {
@@ -24,10 +25,14 @@ export function markOwner(link: LinkRef, owner: Owner): Request[] {
   return alias.length > ALIAS_LENGTH ? [] : [setLink(link, { alias })];
 }
 
+/** Whether a link was made for the attachment. */
+export function isOwned({ alias }: Link, owner: Owner): boolean {
+  return alias === aliasOf(owner);
+}
+
 /** Deletes the links of this kind that were made for the attachment, with their peers. */
 export function removeOwned(netns: Namespace, kind: string, owner: Owner): void {
-  const alias = aliasOf(owner);
-  remove(netns, kind, (link) => link.alias === alias);
+  remove(netns, kind, (link) => isOwned(link, owner));
 }
 
 /** Deletes the links of this kind that were made for attachments of the network which are not to stay. */
@@ -41,6 +46,11 @@ export function removeUnowned(
   remove(netns, kind, ({ alias }) => alias.startsWith(prefixOf(network)) && !kept.has(alias));
 }
 
+/** Whether a link was made for another attachment than this one. */
+export function isAnothers({ alias }: Link, owner: Owner): boolean {
+  return alias.startsWith(PREFIX) && alias !== aliasOf(owner);
+}
+
 function remove({ route }: Namespace, kind: string, isMeant: (link: Link) => boolean): void {
   // One may go meanwhile with its peer's namespace, which the kernel is still taking down.
   for (const link of route.dump(listLinks({ kind })).filter(isMeant))
@@ -52,5 +62,5 @@ function aliasOf({ network, containerId, ifName }: Owner): string {
 }
 
 function prefixOf(network: string): string {
-  return `cni:${network}/`;
+  return `${PREFIX}${network}/`;
 }

@@ -1,19 +1,24 @@
 import type { Cidr } from "../address/cidr.ts";
 import { listAddresses } from "../netlink/address.ts";
 import { getLink, IFF_UP, type Link } from "../netlink/link.ts";
-import { RT_TABLE_MAIN } from "../netlink/route.ts";
+import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from "../netlink/route.ts";
 import { type LinkRoute, listRoutes } from "../netlink/route-list.ts";
 import type { Interface, IpConfig, Result, Route } from "../spec/result.ts";
 import { kernelRoute } from "./configure.ts";
 import { damaged } from "./damaged.ts";
 import type { Namespace } from "./namespace.ts";
 
-/** The link that a result's interface describes: there, of this kind, with that MAC. Code 100 if not. */
-export function verifyLink({ route, path }: Namespace, kind: string, { name, mac }: Interface): Link {
+/** The link that a result's interface describes: there, of this kind (of any without), with that MAC. Code 100 if not. */
+export function verifyLink(
+  { route, path }: Namespace,
+  kind: string | undefined,
+  { name, mac }: Interface,
+): Link {
   const where = path || "the host";
   const link = route.query(getLink(name));
   if (link === undefined) throw damaged(`interface ${name} is missing in ${where}`);
-  if (link.kind !== kind) throw damaged(`interface ${name} is ${link.kind || "a network card"}, not ${kind}`);
+  if (kind !== undefined && link.kind !== kind)
+    throw damaged(`interface ${name} is ${link.kind || "a network card"}, not ${kind}`);
   if (mac !== undefined && mac.toLowerCase() !== `${link.mac}`)
     throw damaged(`interface ${name} has MAC ${link.mac}, not ${mac}`);
   return link;
@@ -80,13 +85,19 @@ export function verifyRoutes(
       );
 }
 
-/** Only what the result says is compared: later plugins and the kernel may have added to it. */
+/**
+ * Only what the result says is compared: later plugins and the kernel may have added to it. Plugins as sbr and vrf move
+ * routes into tables of theirs, and may choose a gateway where the result names none.
+ */
 function isSameRoute(present: LinkRoute, wanted: Route, ips: readonly IpConfig[]): boolean {
-  const { dst, gateway, table = RT_TABLE_MAIN, priority, mtu, advmss } = kernelRoute(wanted, ips);
+  const { dst, gateway, table, priority, mtu, advmss } = kernelRoute(wanted, ips);
+  const moved = table === undefined && ![RT_TABLE_MAIN, RT_TABLE_LOCAL].includes(present.table);
   return (
     present.dst.equals(dst) &&
-    present.table === table &&
-    (gateway === undefined || present.gateway?.equals(gateway) === true) &&
+    (moved || present.table === (table ?? RT_TABLE_MAIN)) &&
+    (gateway === undefined ||
+      present.gateway?.equals(gateway) === true ||
+      (moved && wanted.gw === undefined)) &&
     [
       [priority, present.priority],
       [mtu, present.mtu],

@@ -42,7 +42,7 @@ export function createVeth(wish: VethWish): VethPair {
   const { inside, outside } = wish;
   const mac = inside.mac ?? randomMac(inside.netns.host);
   for (let attempt = 1; ; attempt++) {
-    const name = randomName(outside.netns.host.random(4));
+    const name = randomName(outside.netns.host);
     try {
       return create(wish, name, mac);
     } catch (error) {
@@ -76,8 +76,9 @@ function create({ inside, outside, mtu, owner }: VethWish, name: string, mac: Ma
   return { inside: { index: made.lower, name: inside.name, mac }, outside: made, remove };
 }
 
-function randomName(bytes: Uint8Array): string {
-  return `veth${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+/** `veth` and eight digits. */
+export function randomName(host: Host): string {
+  return `veth${Array.from(host.random(4), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
 function nameTaken(name: string): CniError {

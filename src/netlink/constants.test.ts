@@ -7,6 +7,7 @@ import { test } from "node:test";
 
 const folder = new URL(".", import.meta.url);
 const HEADERS = [
+  "sys/ioctl.h",
   "sys/socket.h",
   "linux/netlink.h",
   "linux/rtnetlink.h",
@@ -15,20 +16,28 @@ const HEADERS = [
   "linux/if_bridge.h",
   "linux/if_ether.h",
   "linux/if_link.h",
+  "linux/if_tun.h",
+  "linux/if_vlan.h",
   "linux/ip.h",
   "linux/fib_rules.h",
   "linux/neighbour.h",
+  "linux/pkt_cls.h",
+  "linux/pkt_sched.h",
+  "linux/tc_act/tc_mirred.h",
   "linux/veth.h",
+  "linux/netfilter/nf_conntrack_common.h",
+  "linux/netfilter/nfnetlink.h",
+  "linux/netfilter/nfnetlink_conntrack.h",
 ];
 /** A constant with one of these prefixes is the kernel's; others are our own. */
 const KERNEL =
-  /^(AF|SOL|SO|NETLINK|NLM|NLMSG|NLMSGERR|RTM|RTA|RTAX|RTN|RTNH|RTPROT|RT|RTEXT|IFLA|IFA|IFF|IFNAMSIZ|NDA|NUD|NTF|FRA|FR|FIB|BRIDGE|ETH|VETH|IPV4_DEVCONF)_/;
+  /^(AF|SOL|SO|NETLINK|NLM|NLMSG|NLMSGERR|RTM|RTA|RTAX|RTN|RTNH|RTPROT|RT|RTEXT|IFLA|IFA|IFF|IFNAMSIZ|NDA|NUD|NTF|FRA|FR|FIB|TC|TCA|BRIDGE|ETH|VETH|MACVLAN_MODE|VLAN_FLAG|IPV4_DEVCONF)_|^TUNSET/;
 const DEFINITION = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*) = (0x[0-9a-f]+|0o[0-7]+|\d+);/gim;
 
 /** The kernel's constants in our sources, with their values. */
 function constants(): [name: string, value: number, file: string][] {
   const found: [string, number, string][] = [];
-  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+  for (const file of ["../net/tap.ts", ...readdirSync(folder, { recursive: true, encoding: "utf8" })]) {
     if (!file.endsWith(".ts") || file.endsWith(".test.ts") || file.startsWith("nftables")) continue;
     for (const [, name, value] of readFileSync(new URL(file, folder), "utf8").matchAll(DEFINITION))
       if (KERNEL.test(name!)) found.push([name!, Number(value), file]);

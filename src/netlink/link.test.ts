@@ -7,8 +7,11 @@ import { type BridgePort, readBridgePort, setBridgePort } from "./bridge-port.ts
 import { Reader, Writer } from "./codec.ts";
 import { createLink, decodeLink, deleteLink, getLink, type Link, listLinks, setLink } from "./link.ts";
 import { bridge, readBridge } from "./links/bridge.ts";
+import { ipvlan, readIpvlan } from "./links/ipvlan.ts";
+import { macvlan, readMacvlan } from "./links/macvlan.ts";
 import { veth } from "./links/veth.ts";
 import { readVlan, vlan } from "./links/vlan.ts";
+import { readVrfTable, vrf } from "./links/vrf.ts";
 
 const eth0 = { index: 3, name: "eth0" };
 const RTM_NEWLINK = 16;
@@ -111,17 +114,38 @@ test("a bridge's and a VLAN's options come back as they went", () => {
     },
     { noNullPrototype: true },
   );
+  const anyVlanOptions = fc.record(
+    { protocol: fc.constantFrom(0x8100, 0x88a8), looseBinding: fc.boolean() },
+    { noNullPrototype: true },
+  );
   fc.assert(
-    fc.property(anyOptions, fc.nat(4094), fc.constantFrom(0x8100, 0x88a8), (options, id, protocol) => {
+    fc.property(anyOptions, fc.nat(4094), anyVlanOptions, (options, id, vlanOptions) => {
       assert.deepEqual(readBridge(link(createLink(bridge(options), { name: "br0" }).body)), options);
-      assert.deepEqual(readVlan(link(createLink(vlan(id, protocol), { name: "v", lower: 3 }).body)), {
-        id,
-        protocol,
-      });
+      const made = link(createLink(vlan(id, vlanOptions), { name: "v", lower: 3 }).body);
+      assert.deepEqual(readVlan(made), { id, ...vlanOptions });
     }),
   );
   const other = link(createLink(veth({ name: "b" }), { name: "a" }).body);
   assert.deepEqual([readBridge(other), readVlan(other)], [undefined, undefined]);
+});
+
+test("a macvlan's and an ipvlan's options come back as they went", () => {
+  for (const mode of ["private", "vepa", "bridge", "passthru"] as const)
+    for (const broadcastQueueLength of [undefined, 0, 2000, 0xffffffff]) {
+      const made = link(createLink(macvlan({ mode, broadcastQueueLength }), { name: "m", lower: 3 }).body);
+      assert.deepEqual(readMacvlan(made), { mode, broadcastQueueLength });
+      assert.deepEqual([readIpvlan(made), made.lower], [undefined, 3]);
+    }
+  for (const mode of ["l2", "l3", "l3s"] as const) {
+    const made = link(createLink(ipvlan(mode), { name: "i", lower: 3 }).body);
+    assert.deepEqual([readIpvlan(made), readMacvlan(made)], [{ mode }, undefined]);
+  }
+});
+
+test("a VRF's table comes back as it went", () => {
+  for (const table of [1, 254, 0xffffffff])
+    assert.equal(readVrfTable(link(createLink(vrf(table), { name: "v" }).body)), table);
+  assert.equal(readVrfTable(link(createLink(vlan(5), { name: "v", lower: 3 }).body)), undefined);
 });
 
 test("a port's options come back as they went", () => {

@@ -37,9 +37,14 @@ export interface Request {
 /** A question with any number of answers. `decode` gives undefined for what does not belong to them. */
 export interface Dump<T> {
   readonly type: number;
+  /**
+   * NLM_F_* besides those of the socket: NLM_F_ECHO where the kernel would tell the answer to listeners alone,
+   * NLM_F_ACK where it may have none.
+   */
+  readonly flags?: number | undefined;
   readonly body: Uint8Array;
   readonly what: string;
-  /** ASCII text without which no answer is of interest: it spares decoding the others of a long dump. */
+  /** Bytes, one a character, without which no answer is of interest: it spares decoding the others of a long dump. */
   readonly mention?: string | undefined;
   decode(body: Uint8Array, type: number): T | undefined;
 }
@@ -94,7 +99,7 @@ export function readMessages(datagram: Uint8Array, controlOnly = false): Message
   return messages;
 }
 
-/** Whether the bytes hold this ASCII text. Most of what lies between the hits of one byte is searched natively. */
+/** Whether the bytes hold this text, each character a byte. What lies between the hits of one byte is searched natively. */
 export function mentions(bytes: Uint8Array, text: string): boolean {
   // Letters and digits are everywhere in names and hashes, other characters are not.
   const anchor = Math.max(0, text.search(/[^a-z0-9]/i));

@@ -231,10 +231,11 @@ export class NetlinkSocket {
   }
 
   /** The answers; undefined if some were lost, or something changed meanwhile. */
-  #ask<T>({ type, body, what, mention, decode }: Dump<T>, flags: number): T[] | undefined {
+  #ask<T>(question: Dump<T>, flags: number): T[] | undefined {
+    const { type, flags: own = 0, body, what, mention, decode } = question;
     const sequence = ++this.#sequence;
     const writer = new Writer(20 + body.length);
-    writeMessage(writer, { type, flags: flags | NLM_F_REQUEST, sequence, body });
+    writeMessage(writer, { type, flags: flags | own | NLM_F_REQUEST, sequence, body });
     this.#sent(this.#sys.send(this.#fd, writer.finish(), TIMEOUT_MS), what);
     const size = flags & NLM_F_DUMP ? DUMP_SIZE : ANSWER_SIZE;
     const answers: T[] = [];

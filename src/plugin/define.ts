@@ -35,12 +35,16 @@ export interface Plugin<C = unknown> {
   readonly versions: readonly CniVersion[];
   /** "none" for IPAM plugins, which look at no namespace. */
   readonly sandbox: "netns" | "none";
-  /** Gives the function for a verb, undefined if the plugin has none. */
-  load<V extends keyof Verbs<C>>(verb: V): Promise<Verbs<C>[V] | undefined>;
+  /** Gives the function that answers the request, undefined if the plugin has none for the verb. */
+  load<V extends keyof Verbs<C>>(verb: V, request: RequestOf<C, V>): Promise<Verbs<C>[V] | undefined>;
 }
 
-/** A module that exports the function for a verb, imported when it is needed. */
-export type LazyVerbs<C> = { readonly [V in keyof Verbs<C>]?: () => Promise<Pick<Verbs<C>, V>> };
+/** A module that exports the function for a verb, imported when it is needed. The request may tell which module it is. */
+export type LazyVerbs<C> = {
+  readonly [V in keyof Verbs<C>]?: (request: RequestOf<C, V>) => Promise<Pick<Verbs<C>, V>>;
+};
+
+type RequestOf<C, V extends keyof Verbs<C>> = Parameters<Verbs<C>[V]>[0];
 
 export interface PluginDefinition<C> extends Partial<Verbs<C>> {
   readonly type: string;
@@ -59,8 +63,8 @@ export function definePlugin<C>(definition: PluginDefinition<C>): Plugin<C> {
     config,
     versions,
     sandbox,
-    async load(verb) {
-      return (definition as Partial<Verbs<C>>)[verb] ?? (await lazy[verb]?.())?.[verb];
+    async load(verb, request) {
+      return (definition as Partial<Verbs<C>>)[verb] ?? (await lazy[verb]?.(request))?.[verb];
     },
   };
 }

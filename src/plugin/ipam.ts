@@ -58,7 +58,7 @@ function ipamType({ rawConfig }: AnyRequest): string | undefined {
 
 /** Calls the plugin's functions directly, with the whole configuration, as it would get it on stdin. */
 async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promise<Ipam> {
-  const work = await plugin.load(verb);
+  const work = await plugin.load(verb, request);
   const configured = (): AnyRequest => ({ ...request, config: plugin.config.parse(request.rawConfig, "") });
   const cleaned = (step: Verbs<unknown>["del"] | Verbs<unknown>["gc"] | undefined) => {
     const cleanup = new CleanupList();
@@ -70,7 +70,9 @@ async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promis
       const own = new UndoList();
       try {
         const result = (work as Verbs<unknown>["add"])(configured(), own) ?? {};
-        undo.add(`release the addresses of ${plugin.type}`, async () => cleaned(await plugin.load("del")));
+        undo.add(`release the addresses of ${plugin.type}`, async () =>
+          cleaned(await plugin.load("del", request)),
+        );
         return result;
       } catch (error) {
         undo.add(`undo the addresses of ${plugin.type}`, () => own.runOrThrow());

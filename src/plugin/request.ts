@@ -55,7 +55,7 @@ export function readRequest(
   host: Host,
   plugin: Plugin,
   command: Command,
-  { rawConfig, cniVersion }: Input,
+  { stdin, rawConfig, cniVersion }: Input,
 ): AnyRequest {
   const { netns: wanted } = COMMANDS[command];
   const ofContainer = command === "ADD" || command === "DEL" || command === "CHECK";
@@ -65,6 +65,7 @@ export function readRequest(
   const netns = plugin.sandbox === "netns" && wanted !== "none" ? readNetns(host, command) : undefined;
   return {
     host,
+    stdin,
     rawConfig,
     cniVersion,
     network,

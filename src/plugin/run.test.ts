@@ -79,7 +79,8 @@ test("a function is told what the call says", async () => {
     "ADD",
     {
       add(request) {
-        const { host, hostNetns, netns, args, ...plain } = request;
+        const { host, stdin, hostNetns, netns, args, ...plain } = request;
+        assert.deepEqual(JSON.parse(stdin), plain.rawConfig);
         told = { ...plain, netns: netns.path, args: [...args], own: hostNetns.fd };
         return RESULT;
       },

@@ -84,13 +84,13 @@ async function call(
       return cleanUp(plugin, request, verb);
     case "check":
     case "status":
-      (await plugin.load(verb))?.(request);
+      (await plugin.load(verb, request))?.(request);
   }
 }
 
 /** Runs ADD and prints its result; what a failed one has made is removed, and the error that is told is the first. */
 async function add(plugin: Plugin, request: AnyRequest, codec: ResultCodec): Promise<void> {
-  const work = await plugin.load("add");
+  const work = await plugin.load("add", request);
   const undo = new UndoList();
   try {
     const result = work?.(request, undo) ?? request.prevResult ?? {};
@@ -105,7 +105,7 @@ async function add(plugin: Plugin, request: AnyRequest, codec: ResultCodec): Pro
 }
 
 async function cleanUp(plugin: Plugin, request: AnyRequest, verb: "del" | "gc"): Promise<void> {
-  const work = await plugin.load(verb);
+  const work = await plugin.load(verb, request);
   const cleanup = new CleanupList();
   work?.(request, cleanup);
   cleanup.finish();

@@ -9,6 +9,8 @@ export interface Call<C> {
   readonly config: C;
   /** The configuration as it came on stdin, unknown keys included. */
   readonly rawConfig: JsonObject;
+  /** The text of `rawConfig`. */
+  readonly stdin: string;
   readonly cniVersion: string;
   /** The network's name. */
   readonly network: string;

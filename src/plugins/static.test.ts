@@ -21,6 +21,7 @@ function request({ ipam = {}, env = {}, ips = [], args = [], cniVersion = "1.1.0
     host: new Host({} as Sys),
     config: plugin.config.parse(rawConfig, ""),
     rawConfig,
+    stdin: JSON.stringify(rawConfig),
     cniVersion,
     network: "net",
     hostNetns: undefined as never,
@@ -33,9 +34,9 @@ function request({ ipam = {}, env = {}, ips = [], args = [], cniVersion = "1.1.0
   };
 }
 
-const add = (await plugin.load("add"))!;
-const check = (await plugin.load("check"))!;
-const status = (await plugin.load("status"))!;
+const add = (await plugin.load("add", request({})))!;
+const check = (await plugin.load("check", request({})))!;
+const status = (await plugin.load("status", request({})))!;
 
 const run = (options: Options) => add(request(options), undefined as never)!;
 const addresses = (options: Options) =>

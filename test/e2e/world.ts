@@ -199,14 +199,24 @@ export class World {
     return this.ip("link", "show", "type", "veth").map(({ ifname }) => ifname);
   }
 
-  /** All rules of nftables, those of iptables on nftables included: a line each, with what they belong to. */
+  /** All rules of nftables, those of iptables on nftables included: a line each, with what they belong to, without counts. */
   rules(): string[] {
     const { nftables } = JSON.parse(this.must("nft", "-j", "list", "ruleset"));
     return nftables.flatMap(({ rule, chain }: Json) => {
       if (chain && !chain.hook) return [`chain ${chain.family} ${chain.table} ${chain.name}`];
       if (!rule) return [];
       const { family, table, chain: of, comment, expr } = rule;
-      return [`${family} ${table} ${of} ${comment ?? ""} ${JSON.stringify(expr)}`];
+      const text = JSON.stringify(expr).replaceAll(/"packets":\d+,"bytes":\d+/g, "");
+      return [`${family} ${table} ${of} ${comment ?? ""} ${text}`];
+    });
+  }
+
+  /** All elements of the sets and maps of nftables: a line each, with what they belong to. */
+  elements(): string[] {
+    const { nftables } = JSON.parse(this.must("nft", "-j", "list", "ruleset"));
+    return nftables.flatMap(({ set, map }: Json) => {
+      const { family, table, name, elem = [] } = set ?? map ?? {};
+      return elem.map((one: Json) => `${family} ${table} ${name} ${JSON.stringify(one)}`).sort();
     });
   }
 
@@ -264,7 +274,14 @@ export class World {
     const files = this.exec(["sh", "-c", script]).stdout.split("\n");
     const policies = [...this.ip("-4", "rule", "show"), ...this.ip("-6", "rule", "show")];
     const qdiscs = this.must("tc", "qdisc", "show").split("\n").filter(isMade);
-    return { links, routes, policies, qdiscs, rules: this.rules(), files: files.sort() };
+    return {
+      links,
+      routes,
+      policies,
+      qdiscs,
+      rules: [...this.rules(), ...this.elements()],
+      files: files.sort(),
+    };
   }
 
   /** Calls a plugin: the configuration's `type`. */

@@ -7,6 +7,10 @@ const SOCK_DGRAM = 2;
 const SOL_SOCKET = 1;
 const SO_RCVBUF = 8;
 const POLLIN = 1;
+const FIONREAD = 0x541b;
+const TUNGETFEATURES = 0x800454cf;
+const NS_GET_NSTYPE = 0xb703;
+const CLONE_NEWNET = 0x40000000;
 
 export const socketCases: readonly Case[] = [
   {
@@ -28,7 +32,29 @@ export const socketCases: readonly Case[] = [
         fails(sys.sendto(fd, some, some, 1000), error);
         fails(sys.recv(fd, some, 1000), error);
       }
+      fails(sys.ioctl(9999, FIONREAD, 0, some), "EBADF");
+      fails(sys.ioctl(file, TUNGETFEATURES, 0, some), "ENOTTY");
       host.close(file);
+    },
+  },
+  {
+    name: "ioctl: a struct that the request fills in, or a number",
+    level: "kernel",
+    run({ host, directory }) {
+      const { sys } = host;
+      const [client, server] = connected(host, `${directory}/socket`);
+      equal(sys.send(client, host.encode("hello"), 1000), 5);
+      const waiting = new Uint8Array(4);
+      equal(sys.ioctl(server, FIONREAD, 0, waiting), 0);
+      equal([...waiting], [5, 0, 0, 0]);
+      // The kernel writes four bytes: the others are not ours to lose.
+      const part = new Uint8Array([9, 9, 9, 9]);
+      equal(sys.ioctl(server, FIONREAD, 0, part.subarray(0, 1)), 0);
+      equal([...part], [5, 9, 9, 9]);
+      fails(sys.ioctl(server, FIONREAD, 0, new Uint8Array(257)), "EINVAL");
+      const namespace = host.open("/proc/self/ns/net", 0);
+      equal(sys.ioctl(namespace, NS_GET_NSTYPE, 0, new Uint8Array()), CLONE_NEWNET);
+      for (const fd of [client, server, namespace]) host.close(fd);
     },
   },
   {

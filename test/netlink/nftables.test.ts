@@ -7,7 +7,7 @@ import { parseMac } from "../../src/address/mac.ts";
 import { errno } from "../../src/host/errno.ts";
 import { isNetlinkErrno } from "../../src/netlink/error.ts";
 import { NETLINK_NETFILTER, type Request } from "../../src/netlink/message.ts";
-import { batch, type TableId } from "../../src/netlink/nftables/batch.ts";
+import { batch, readGeneration, type TableId } from "../../src/netlink/nftables/batch.ts";
 import {
   addChain,
   countUses,
@@ -21,6 +21,7 @@ import {
   createElements,
   deleteElements,
   flushSet,
+  getElement,
   listElements,
   range,
 } from "../../src/netlink/nftables/element.ts";
@@ -472,6 +473,41 @@ test("elements are deleted by key; what was never there is an error, what is the
   assert.deepEqual(keys(), []);
   ns.commit(deleteSet(ports));
   assert.deepEqual(ns.list("ruleset"), ["table inet t {", "}"]);
+});
+
+test("an element is read by its key, elements are listed by what they mention", (t) => {
+  const ns = new Nftables(t);
+  const map = { table, name: "m" };
+  const [port, target] = [
+    [inetProtocol, inetService],
+    [ipv4Address, inetService],
+  ];
+  const keyOf = (number: number) => concatenate(protocolBytes("tcp"), portBytes(number));
+  const elements = Array.from({ length: 500 }, (_, index) => ({
+    key: keyOf(index),
+    data: concatenate(ip("10.1.2.3").bytes, portBytes(80)),
+    comment: `net/c${index}/eth0`,
+  }));
+  assert.equal(ns.netfilter.query(getElement(map, keyOf(7))), undefined);
+  ns.commit(addTable(table), addSet({ ...map, key: port, data: target }), createElements(map, elements));
+  assert.deepEqual(ns.netfilter.query(getElement(map, keyOf(7))), elements[7]);
+  assert.equal(ns.netfilter.query(getElement(map, keyOf(500))), undefined);
+  assert.equal(ns.netfilter.query(getElement({ table, name: "none" }, keyOf(7))), undefined);
+  const mentioned = (text: string) => ns.netfilter.dump(listElements(map, text)).flat();
+  assert.deepEqual(mentioned("net/c77/eth0"), [elements[77]]);
+  assert.deepEqual(mentioned("net/c500/eth0"), []);
+  assert.equal(mentioned("/").length, 500);
+});
+
+test("a batch for a generation that is past is refused as a whole", (t) => {
+  const ns = new Nftables(t);
+  const generation = ns.netfilter.query(readGeneration());
+  const attempt = () => ns.netfilter.execute(batch([addTable(table)], generation));
+  ns.commit(addTable({ family: "ip", name: "other" }));
+  assert.throws(attempt, (error) => isNetlinkErrno(error, errno.ERESTART));
+  assert.deepEqual(ns.list("tables"), ["table ip other"]);
+  ns.netfilter.execute(batch([addTable(table)], ns.netfilter.query(readGeneration())));
+  assert.deepEqual(ns.list("tables"), ["table ip other", "table inet t"]);
 });
 
 test("rules look fields up in sets and maps", (t) => {

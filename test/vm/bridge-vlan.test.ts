@@ -107,7 +107,7 @@ test("a VLAN of a bridge is a link of its own, also in another namespace", (t) =
   const lower = br0.index;
   socket.execute([
     createLink(vlan(100), { name: "br0.100", lower, mtu: 1400, up: true }),
-    createLink(vlan(200, 0x88a8), { name: "eth0", lower, netnsFd: other.fd }),
+    createLink(vlan(200, { protocol: 0x88a8 }), { name: "eth0", lower, netnsFd: other.fd }),
   ]);
   const [seen] = space.ip("link", "show", "dev", "br0.100");
   assert.deepEqual([seen.link, seen.mtu, seen.linkinfo.info_kind], ["br0", 1400, "vlan"]);
@@ -115,9 +115,9 @@ test("a VLAN of a bridge is a link of its own, also in another namespace", (t) =
   const inner = space.link("br0.100");
   assert.equal(inner.lower, br0.index);
   assert.equal(inner.lowerNamespace, undefined);
-  assert.deepEqual(readVlan(inner), { id: 100, protocol: 0x8100 });
+  assert.deepEqual(readVlan(inner), { id: 100, protocol: 0x8100, looseBinding: false });
   const moved = other.link("eth0");
-  assert.deepEqual(readVlan(moved), { id: 200, protocol: 0x88a8 });
+  assert.deepEqual(readVlan(moved), { id: 200, protocol: 0x88a8, looseBinding: false });
   assert.equal(moved.lower, br0.index);
   assert.equal(typeof moved.lowerNamespace, "number");
   assert.throws(

@@ -28,6 +28,9 @@ export type Policy = keyof typeof policies;
 /** NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC (linux/netfilter_ipv4.h): `dstnat` and `srcnat`. */
 export const PRIORITY_DSTNAT = -100;
 export const PRIORITY_SRCNAT = 100;
+/** NF_IP_PRI_FILTER; NF_BR_PRI_FILTER_BRIDGED (linux/netfilter_bridge.h) in the bridge family: `filter`. */
+export const PRIORITY_FILTER = 0;
+export const PRIORITY_FILTER_BRIDGED = -200;
 
 export interface ChainId {
   readonly table: TableId;

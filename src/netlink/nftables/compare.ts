@@ -3,21 +3,35 @@ import { decodeExpressions, type Expression, type ListedExpression, operand } fr
 import type { ListedRule } from "./rule.ts";
 
 const ANY = 1;
+/** These load something; which, their attributes say: NFTA_PAYLOAD_BASE to _LEN, NFTA_META_KEY and its like. */
+const LOADS = ["payload", "meta", "ct", "fib"];
+const LOADED = [2, 3, 4];
 
-/** Whether a rule of the kernel consists of these expressions, as far as their names and operands tell. */
+/** Whether a rule of the kernel consists of these expressions, as far as their names, fields and operands tell. */
 export function isMadeOf({ expressions }: ListedRule, wanted: readonly Expression[]): boolean {
+  return summary(expressions) === summaryOf(wanted);
+}
+
+/** Whether a rule of the kernel begins with these expressions, to the same extent. */
+export function beginsWith({ expressions }: ListedRule, wanted: readonly Expression[]): boolean {
+  return summary(expressions).startsWith(summaryOf(wanted));
+}
+
+function summaryOf(wanted: readonly Expression[]): string {
   const written = new Writer().nest(ANY, (list) => {
     for (const append of wanted) append(list);
   });
-  const decoded = decodeExpressions(new Reader(written.finish()).attributes().get(ANY));
-  return summary(expressions) === summary(decoded);
+  return summary(decodeExpressions(new Reader(written.finish()).attributes().get(ANY)));
 }
 
 function summary(expressions: readonly ListedExpression[]): string {
-  return expressions
-    .map((expression) => {
-      const value = operand(expression);
-      return `${expression.name} ${value instanceof Uint8Array ? value.join(".") : JSON.stringify(value)}`;
-    })
-    .join("; ");
+  return expressions.map((expression) => `${expression.name} ${detailOf(expression)};`).join(" ");
+}
+
+function detailOf(expression: ListedExpression): string {
+  const { name, attributes } = expression;
+  if (LOADS.includes(name))
+    return LOADED.map((type) => attributes.get(type)?.bytes.join(".") ?? "").join(",");
+  const value = operand(expression);
+  return value instanceof Uint8Array ? value.join(".") : JSON.stringify(value);
 }

@@ -27,6 +27,7 @@ const NFTA_DATA_VALUE = 1;
 const NFTA_DATA_VERDICT = 2;
 const NFTA_VERDICT_CODE = 1;
 const NFTA_VERDICT_CHAIN = 2;
+const NFTA_LOOKUP_SET = 1;
 
 const NFT_REG_VERDICT = 0;
 const NFT_REG32_00 = 8;
@@ -178,10 +179,11 @@ export function decodeExpressions(list: Reader | undefined): ListedExpression[] 
   });
 }
 
-/** What a `cmp` compares with, the mask of a `bitwise`, what an `immediate` loads or decides. */
-export function operand({ name, attributes }: ListedExpression): Uint8Array | Verdict | undefined {
+/** What a `cmp` compares with, the mask of a `bitwise`, what an `immediate` loads or decides, the name of a `lookup`'s set. */
+export function operand({ name, attributes }: ListedExpression): Uint8Array | Verdict | string | undefined {
   if (name === "cmp") return readData(attributes.get(NFTA_CMP_DATA));
   if (name === "bitwise") return readData(attributes.get(NFTA_BITWISE_MASK));
   if (name === "immediate") return readData(attributes.get(NFTA_IMMEDIATE_DATA));
+  if (name === "lookup") return attributes.get(NFTA_LOOKUP_SET)?.text();
   return undefined;
 }

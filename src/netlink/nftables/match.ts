@@ -1,7 +1,7 @@
 /** What stands in a packet's headers, in the words of `nft`. */
 import type { Cidr } from "../../address/cidr.ts";
 import type { MacAddress } from "../../address/mac.ts";
-import { type Expression, type Field, match, meta, payload } from "./expressions.ts";
+import { bitwise, type Expression, type Field, match, meta, payload } from "./expressions.ts";
 
 const LINK_HEADER = 0;
 const NETWORK_HEADER = 1;
@@ -17,7 +17,7 @@ const NFPROTO_IPV6 = 10;
 const IFNAMSIZ = 16;
 
 /** IPPROTO_* (linux/in.h) of the protocols that have ports. */
-const protocols = { tcp: 6, udp: 17, sctp: 132 } as const;
+export const protocols = { tcp: 6, udp: 17, sctp: 132 } as const;
 
 export type Protocol = keyof typeof protocols;
 export type End = "saddr" | "daddr";
@@ -63,10 +63,12 @@ export function matchInterface(
   name: string,
   options: Not = {},
 ): Expression {
-  const wildcard = name.endsWith("*");
-  const value = new Uint8Array(wildcard ? name.length - 1 : IFNAMSIZ);
-  for (let i = 0; i < name.length; i++) value[i] = name.charCodeAt(i);
-  return match(interfaceName(direction), value, options);
+  const value = interfaceBytes(name);
+  return match(
+    interfaceName(direction),
+    name.endsWith("*") ? value.subarray(0, name.length - 1) : value,
+    options,
+  );
 }
 
 /** `ether saddr`, `ether daddr`: in tables of the families bridge and netdev. */
@@ -84,6 +86,20 @@ export function ipAddress(end: End, family: 4 | 6): Field {
   return payload(NETWORK_HEADER, ipOffset(end, family), family === 4 ? 4 : 16);
 }
 
+/** `ip saddr & MASK`: the network that an address is in. */
+export function ipNetwork(end: End, family: 4 | 6, prefixLength: number): Field {
+  const { load, length } = ipAddress(end, family);
+  if (prefixLength === length * 8) return { load, length };
+  const mask = maskOf(prefixLength, length);
+  return {
+    length,
+    load: (register) => (into) => {
+      load(register)(into);
+      bitwise(register, mask, new Uint8Array(length))(into);
+    },
+  };
+}
+
 export function transportPort(port: Port): Field {
   return payload(TRANSPORT_HEADER, port === "sport" ? 0 : 2, 2);
 }
@@ -91,6 +107,13 @@ export function transportPort(port: Port): Field {
 /** A port as it stands in packets and sets. */
 export function portBytes(port: number): Uint8Array {
   return Uint8Array.of(port >> 8, port);
+}
+
+/** An interface's name as it stands in sets: filled up with NULs. */
+export function interfaceBytes(name: string): Uint8Array {
+  const bytes = new Uint8Array(IFNAMSIZ);
+  for (let i = 0; i < name.length; i++) bytes[i] = name.charCodeAt(i);
+  return bytes;
 }
 
 export function interfaceName(direction: "iifname" | "oifname"): Field {

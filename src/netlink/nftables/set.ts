@@ -23,6 +23,7 @@ const NFTA_SET_FIELD_LEN = 1;
 
 const NFT_SET_INTERVAL = 0x4;
 const NFT_SET_MAP = 0x8;
+const NFT_SET_TIMEOUT = 0x10;
 const NFT_SET_CONCAT = 0x80;
 const NFT_DATA_VERDICT = 0xffffff00;
 
@@ -62,6 +63,8 @@ export interface NamedSet extends SetId {
   readonly data?: readonly DataType[] | "verdict";
   /** `flags interval`: elements are ranges. */
   readonly interval?: boolean;
+  /** `flags timeout`: elements may have an end. */
+  readonly timeout?: boolean;
   readonly comment?: string;
 }
 
@@ -72,10 +75,19 @@ export interface ListedSet extends SetId {
 }
 
 /** `nft add set`, `nft add map`: one of the same form that is there already is fine. */
-export function addSet({ table, name, key, data, interval = false, comment }: NamedSet): Request {
+export function addSet({
+  table,
+  name,
+  key,
+  data,
+  interval = false,
+  timeout = false,
+  comment,
+}: NamedSet): Request {
   const flags =
     (interval ? NFT_SET_INTERVAL : 0) |
     (data === undefined ? 0 : NFT_SET_MAP) |
+    (timeout ? NFT_SET_TIMEOUT : 0) |
     (interval && key.length > 1 ? NFT_SET_CONCAT : 0);
   return request(
     NFT_MSG_NEWSET,

@@ -2,9 +2,7 @@ import { errno } from "../../host/errno.ts";
 import { isErrno } from "../../host/host.ts";
 import { isNetlinkErrno } from "../error.ts";
 import type { NetlinkSocket } from "../socket.ts";
-import { question } from "./batch.ts";
-
-const NFT_MSG_GETGEN = 16;
+import { readGeneration } from "./batch.ts";
 
 /** Where a netfilter socket can be had: the getter opens it. */
 export interface NetfilterPlace {
@@ -13,15 +11,8 @@ export interface NetfilterPlace {
 
 /** Whether this kernel has nftables. */
 export function hasNftables(place: NetfilterPlace): boolean {
-  const generation = question(
-    NFT_MSG_GETGEN,
-    undefined,
-    "ask nftables for its generation",
-    () => {},
-    () => true,
-  );
   try {
-    return place.netfilter.query(generation) ?? false;
+    return place.netfilter.query(readGeneration()) !== undefined;
   } catch (error) {
     // No netfilter sockets at all, or nobody behind them who answers for nf_tables (nfnetlink_rcv_msg).
     if (isErrno(error, errno.EPROTONOSUPPORT) || isNetlinkErrno(error, errno.EINVAL, errno.EOPNOTSUPP))

@@ -6,7 +6,8 @@ import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { checkArgs } from "../../spec/args.ts";
 import type { Interface, Result } from "../../spec/result.ts";
 import { hasDns } from "../dns.ts";
-import { type BridgeConfig, checkConfig, KNOWN_ARGS } from "./config.ts";
+import { KNOWN_ARGS } from "../wished-mac.ts";
+import { type BridgeConfig, checkConfig } from "./config.ts";
 import { addLayer3 } from "./layer3.ts";
 import { plugIn } from "./port.ts";
 

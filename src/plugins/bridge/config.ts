@@ -1,11 +1,8 @@
-import type { MacAddress } from "../../address/mac.ts";
-import { parseMac } from "../../address/mac.ts";
 import type { VlanRange } from "../../netlink/bridge-vlan.ts";
 import type { Attachment } from "../../plugin/types.ts";
 import { cniArgs } from "../../spec/capabilities/cni-args.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { dns } from "../../spec/fields.ts";
-import { show } from "../../spec/json.ts";
 import {
   array,
   boolean,
@@ -64,9 +61,6 @@ export const config = object({
   args: cniArgs({ mac: optional(mac()) }),
 });
 
-/** Keys of CNI_ARGS that bridge or an IPAM plugin behind it understands. */
-export const KNOWN_ARGS = ["MAC", "IP", "GATEWAY"];
-
 export type BridgeConfig = Infer<typeof config>;
 
 /** Refuses, with code 7, values that do not go together. */
@@ -111,22 +105,6 @@ function trunkOf({ vlanTrunk = [] }: BridgeConfig): VlanRange[] {
       ...(id === undefined ? [] : [{ first: id, last: id }]),
     ];
   });
-}
-
-/** The container's MAC address, if one is wished: by runtimeConfig, args.cni or CNI_ARGS, in this order. */
-export function wishedMac(
-  { runtimeConfig, args }: BridgeConfig,
-  cniArgs: ReadonlyMap<string, string>,
-): MacAddress | undefined {
-  const text = cniArgs.get("MAC") ?? "";
-  const fromArgs = text === "" ? undefined : parseMac(text);
-  if (text !== "" && fromArgs === undefined)
-    throw new CniError(
-      ErrorCode.InvalidEnvironment,
-      `CNI_ARGS: invalid MAC ${show(text)}`,
-      "It reads 00:00:5e:00:53:01.",
-    );
-  return runtimeConfig?.mac ?? args?.cni?.mac ?? fromArgs;
 }
 
 /** What macspoofchk's chains are named after. */

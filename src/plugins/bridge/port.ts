@@ -6,7 +6,8 @@ import type { Link, LinkRef } from "../../netlink/link.ts";
 import { readBridge } from "../../netlink/links/bridge.ts";
 import type { Request } from "../../netlink/message.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
-import { type BridgeConfig, spoofCheckId, vlansOf, wishedMac } from "./config.ts";
+import { wishedMac } from "../wished-mac.ts";
+import { type BridgeConfig, spoofCheckId, vlansOf } from "./config.ts";
 
 /** The veth pair, its outer end a port of the bridge with the configuration's options. */
 export function plugIn(request: AddRequest<BridgeConfig>, bridge: Link, undo: Undo): VethPair {

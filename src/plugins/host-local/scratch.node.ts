@@ -72,6 +72,7 @@ export class Scratch {
       host: this.host,
       config: config.parse(rawConfig, ""),
       rawConfig,
+      stdin: JSON.stringify(rawConfig),
       cniVersion,
       network: "net",
       netns: NO_NAMESPACE,

@@ -1,0 +1,11 @@
+import { removeOwnedInside } from "../../net/owned-inside.ts";
+import type { Cleanup, DelRequest } from "../../plugin/types.ts";
+
+/** Removes the container's interface, and gives its addresses back. The master, wherever it is by now, is not asked. */
+export function delChild(request: DelRequest<unknown>, kind: string, cleanup: Cleanup): void {
+  const { netns, ipam } = request;
+  // Without its namespace, the interface has gone with it.
+  if (netns) cleanup.step("delete the interface", () => removeOwnedInside(netns, kind, request));
+  // Behind the interface: nobody else is to get its addresses before.
+  if (ipam) cleanup.step("release the addresses", () => ipam.del());
+}
