@@ -54,18 +54,17 @@ export function forgetEarlierConnections(netns: Namespace, forwards: readonly Fa
   forget(netns, lasting.flatMap(portsOf), (connections) => {
     const isLocal = localAddresses(netns);
     return connections.filter(({ original, reply, status }) => {
-      const { target, mappings } =
-        lasting.find(({ family }) => family === original.destination.family) ?? lasting[0]!;
-      const mapping = mappings.find(
+      const forward = lasting.find(({ family }) => family === original.destination.family);
+      const mapping = forward?.mappings.find(
         ({ protocol, hostPort, hostIP }) =>
           protocols[protocol] === original.protocol &&
           hostPort === original.destinationPort &&
           (hostIP ? hostIP.equals(original.destination) : isLocal(original.destination)),
       );
-      if (!mapping) return false;
+      if (!forward || !mapping) return false;
       const isTranslated = (status & IPS_DST_NAT) !== 0;
       if (mapping.protocol === "sctp" && !isTranslated && status & IPS_ASSURED) return false;
-      return reply.sourcePort !== mapping.containerPort || !reply.source.equals(target.ip);
+      return reply.sourcePort !== mapping.containerPort || !reply.source.equals(forward.target.ip);
     });
   });
 }

@@ -90,7 +90,7 @@ function entries(
   chain: string,
   mappings: readonly PortMapping[],
 ): string[] {
-  const conditions = (family === 4 ? wish.conditionsV4 : wish.conditionsV6).map((word) => ` ${quote(word)}`);
+  const conditions = conditionsOf(wish, family).map((word) => ` ${quote(word)}`);
   const comment = `-m comment --comment ${quote(hostPortsComment(wish))}`;
   const lines: string[] = [];
   for (const protocol of ["sctp", "tcp", "udp"]) {
@@ -101,6 +101,11 @@ function entries(
     }
   }
   return lines;
+}
+
+/** The words that say which of the family's packets are forwarded. */
+export function conditionsOf({ conditionsV4, conditionsV6 }: PortForwardWish, family: 4 | 6): string[] {
+  return (family === 4 ? conditionsV4 : conditionsV6).filter((word) => word !== "");
 }
 
 /** Of what is forwarded, from where it gets an address of the host as its source: as a part of a rule. */

@@ -4,6 +4,7 @@ import { CniError, ErrorCode } from "../spec/errors.ts";
 import { allOrNothing } from "./all-or-nothing.ts";
 import { removeIptablesForwards } from "./hostports-iptables-remove.ts";
 import {
+  conditionsOf,
   type Entry,
   HOSTPORTS,
   hostPortsChain,
@@ -13,7 +14,12 @@ import {
   type WantedRules,
   wantedRules,
 } from "./hostports-iptables-rules.ts";
-import { type FamilyForwards, forwardsByFamily, type PortForwardWish } from "./hostports-wish.ts";
+import {
+  describePort,
+  type FamilyForwards,
+  forwardsByFamily,
+  type PortForwardWish,
+} from "./hostports-wish.ts";
 import { natTransaction, restoreIptables, saveIptables } from "./iptables.ts";
 import { mayHaveNatChain } from "./iptables-nft.ts";
 
@@ -90,7 +96,7 @@ function refuseTaken(
   { family, mappings }: FamilyForwards,
   present: readonly string[],
 ): void {
-  if ((family === 4 ? wish.conditionsV4 : wish.conditionsV6).length > 0) return;
+  if (conditionsOf(wish, family).length > 0) return;
   const own = hostPortsChain(wish.netns.host, wish);
   for (const mapping of mappings) {
     // There may be thousands of other rules.
@@ -106,7 +112,7 @@ function refuseTaken(
     if (holder)
       throw new CniError(
         ErrorCode.Plugin,
-        `host port ${mapping.hostPort}/${mapping.protocol} is already in use by ${describeHolder(holder)}`,
+        `host port ${describePort(mapping)} is already in use by ${describeHolder(holder)}`,
         `Choose another host port, or run DEL for the one that has it: chain ${holder.chain} of iptables. If that is gone, GC of its network removes what it left.`,
       );
   }

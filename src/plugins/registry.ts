@@ -11,12 +11,12 @@ const loaded: Readonly<Record<string, Plugin>> = { bridge, "host-local": hostLoc
 const others: Readonly<Record<string, () => Promise<{ plugin: Plugin }>>> = {
   bandwidth: () => import("./bandwidth/plugin.ts"),
   dummy: () => import("./dummy/plugin.ts"),
+  firewall: () => import("./firewall/plugin.ts"),
   "host-device": () => import("./host-device/plugin.ts"),
   ipvlan: () => import("./ipvlan/plugin.ts"),
   macvlan: () => import("./macvlan/plugin.ts"),
   portmap: () => import("./portmap/plugin.ts"),
   sbr: () => import("./sbr/plugin.ts"),
-  firewall: () => import("./firewall/plugin.ts"),
   static: () => import("./static.ts"),
   tap: () => import("./tap/plugin.ts"),
   tuning: () => import("./tuning/plugin.ts"),

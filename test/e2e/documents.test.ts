@@ -11,6 +11,7 @@ const pages = {
   "host-device": /eth0@.*alias dev5\n.*dev5@wire5: /s,
   loopback: /"address":"127\.0\.0\.1\/8".*1 received/s,
   "host-local": /"10\.77\.0\.2\/24".*"fd77::2\/64".*^10\.77\.0\.2$/ms,
+  firewall: /10\.77\.0\.2 comment ".*, net: mynet, if: eth0, id: .*1 received/s,
   portmap: /tcp \. 8080 comment "mynet\/.*\/eth0" : 10\.77\.0\.2 \. 80/,
   sbr: /from 10\.77\.2\.2 lookup 101.*from 10\.77\.1\.2 lookup 100.*^default via 10\.77\.1\.1 dev eth0.*^default via 10\.77\.2\.1 dev eth1/ms,
   static: /"10\.77\.0\.5\/24"/,

@@ -68,3 +68,10 @@ export function records(w: World): string[] {
   const { stdout } = w.exec(["sh", "-c", "ls /run/cni/firewall 2>/dev/null"]);
   return stdout.split("\n").flatMap((name) => /^(.*)-[0-9a-f]+-[0-9a-f]+$/.exec(name)?.[1] ?? []);
 }
+
+/** What either backend has for containers. */
+export const held = (w: World): string[][] => [entries(w), addressRules(w), records(w)];
+export const NOTHING: string[][] = [[], [], []];
+
+export const backends = ["nftables", "iptables"] as const;
+export const by = (backend: string): Json => ({ type: "firewall", backend });

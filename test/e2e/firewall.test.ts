@@ -2,15 +2,23 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VERSIONS } from "../../src/spec/versions.ts";
 import { startBus, startFirewalld, withFirewalld } from "../message-bus.ts";
-import { addressRules, attach, bridge, detach, entries, records } from "./firewall-network.ts";
-import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
-import { besideReference, type Container, type Json, reference, World } from "./world.ts";
+import {
+  addressRules,
+  attach,
+  backends,
+  bridge,
+  by,
+  detach,
+  entries,
+  held,
+  NOTHING,
+  records,
+} from "./firewall-network.ts";
+import { besideReference, type Container, reference, World } from "./world.ts";
 
 // The firewall lets through what comes from containers, and answers to them, by whichever backend.
 
 const firewall = { type: "firewall" };
-const backends = ["nftables", "iptables"] as const;
-const by = (backend: string) => ({ ...firewall, backend });
 
 const ADDRESSES = ["addresses4 10.1.0.2", "addresses6 fd01::2"];
 const RULES = ["10.1.0.2/32", "fd01::2/128"].flatMap((address) => [
@@ -18,13 +26,11 @@ const RULES = ["10.1.0.2/32", "fd01::2/128"].flatMap((address) => [
   `-s ${address} -j ACCEPT`,
 ]);
 
-/** What either backend has for containers. */
-const held = (w: World) => [entries(w), addressRules(w), records(w)];
-const NOTHING = [[], [], []];
-
 /** A machine beyond the host, which knows the way back. */
 function outside(w: World): Container {
   const machine = w.container("outside");
+  // Else neighbours are found only after the detection of duplicates, a second later.
+  for (const where of [w, machine]) where.must("sysctl", "-q", "net.ipv6.conf.default.accept_dad=0");
   w.must(..."ip link add up0 type veth peer name eth0 netns outside".split(" "));
   for (const [address, peer, family] of [
     ["192.0.2.1/24", "192.0.2.2/24", "-4"],
@@ -40,7 +46,7 @@ function outside(w: World): Container {
   return machine;
 }
 
-for (const backend of [undefined, "", "iptables"])
+for (const backend of [undefined, "iptables"])
   test(`backend ${JSON.stringify(backend)}: containers pass a FORWARD that drops, others do not`, async (t) => {
     const w = await World.start(t);
     const machine = outside(w);
@@ -49,15 +55,14 @@ for (const backend of [undefined, "", "iptables"])
     const config = { ...firewall, ...(backend !== undefined && { backend }) };
     const result = attach(w, [bridge(), config], c1);
     attach(w, [bridge()], c2);
-    for (const address of ["192.0.2.2", "fd99::2"]) {
-      assert.equal(c1.pings(address), true, address);
-      assert.equal(c2.pings(address, 1), false, address);
-    }
+    const [v4, v6] = ["192.0.2.2", "fd99::2"];
+    for (const address of [v4, v6]) assert.equal(c1.pings(address), true, address);
+    for (const address of [v4, v6]) assert.equal(c2.pings(address, 1), false, address);
     // Only answers come in.
     assert.equal(machine.pings("10.1.0.2", 1), false);
     w.check(config, c1, result);
     w.del(config, c1, { prevResult: result });
-    assert.equal(c1.pings("192.0.2.2", 1), false);
+    assert.equal(c1.pings(v4, 1), false);
   });
 
 test("without backend: nftables, unless iptables has a chain FORWARD and is installed", async (t) => {
@@ -297,159 +302,6 @@ test("GC where nothing ever was makes nothing", async (t) => {
   assert.equal(w.exec(["ls", "/run/cni"]).code, 2);
 });
 
-/** What somebody does, and what CHECK says then. */
-const damages: [backend: string, command: string, msg: RegExp][] = [
-  [
-    "nftables",
-    "nft delete element inet cni_plugins_firewall addresses4 { 10.1.0.2 }",
-    /^address 10\.1\.0\.2 is not accepted$/,
-  ],
-  ["nftables", "nft flush set inet cni_plugins_firewall addresses6", /^address fd01::2 is not accepted$/],
-  [
-    "nftables",
-    "nft flush set inet cni_plugins_firewall bridges",
-    /^ingressPolicy isolated is not in effect for br1$/,
-  ],
-  [
-    "nftables",
-    "nft flush set inet cni_plugins_firewall within",
-    /^ingressPolicy isolated is not in effect for br1$/,
-  ],
-  [
-    "nftables",
-    "nft flush set inet cni_plugins_firewall isolated",
-    /^ingressPolicy isolated is not in effect for br1$/,
-  ],
-  [
-    "nftables",
-    "nft flush map inet cni_plugins_firewall attachments",
-    /^ingressPolicy isolated does not count this container$/,
-  ],
-  [
-    "nftables",
-    "nft flush set bridge cni_plugins_firewall isolated",
-    /^port veth[0-9a-f]+ is not isolated on br1$/,
-  ],
-  [
-    "nftables",
-    "nft flush chain bridge cni_plugins_firewall forward",
-    /^chain bridge cni_plugins_firewall forward is not as /,
-  ],
-  [
-    "nftables",
-    "nft flush chain inet cni_plugins_firewall forward",
-    /^chain inet cni_plugins_firewall forward is not as /,
-  ],
-  [
-    "nftables",
-    "nft insert rule inet cni_plugins_firewall forward accept",
-    /^chain inet cni_plugins_firewall forward is not as /,
-  ],
-  [
-    "nftables",
-    "nft flush chain inet cni_plugins_firewall admin",
-    /^chain inet cni_plugins_firewall admin does not lead to OFFICE$/,
-  ],
-  [
-    "nftables",
-    "nft delete table inet cni_plugins_firewall",
-    /^chain inet cni_plugins_firewall forward is not as /,
-  ],
-  ["iptables", "iptables -D CNI-FORWARD -s 10.1.0.2/32 -j ACCEPT", /^a rule of the firewall is missing$/],
-  ["iptables", "ip6tables -F CNI-FORWARD", /^a rule of the firewall is missing$/],
-  ["iptables", "iptables -F FORWARD", /^a rule of the firewall is missing$/],
-  ["iptables", "iptables -F CNI-ISOLATION-STAGE-1", /^a rule of the firewall is missing$/],
-  ["iptables", "iptables -F CNI-ISOLATION-STAGE-2", /^a rule of the firewall is missing$/],
-  [
-    "iptables",
-    "iptables -F CNI-FORWARD && iptables -X CNI-ADMIN",
-    /^chain CNI-ADMIN of iptables is missing$/,
-  ],
-  [
-    "iptables",
-    `iptables -D FORWARD 1; iptables -A FORWARD -m comment --comment "CNI firewall plugin rules (ingressPolicy: same-bridge|isolated)" -j CNI-ISOLATION-STAGE-1`,
-    /^FORWARD of iptables leads to CNI-ISOLATION-STAGE-1 after CNI-FORWARD/,
-  ],
-];
-
-test("CHECK finds each damage", async (t) => {
-  for (const [backend, command, msg] of damages) {
-    const w = await World.start(t);
-    const c1 = w.container();
-    const iptablesAdminChainName = backend === "nftables" ? "OFFICE" : "CNI-ADMIN";
-    const config = { ...by(backend), ingressPolicy: "isolated", iptablesAdminChainName };
-    const result = attach(w, [bridge(), config], c1);
-    w.check(config, c1, result);
-    w.must("sh", "-c", command);
-    const error = w.refused("CHECK", config, c1, { prevResult: result });
-    assert.match(error.msg, msg, command);
-    assert.equal(error.code, 100);
-    // DEL and ADD mend it.
-    w.del(config, c1, { prevResult: result });
-    w.add(config, c1, { prevResult: result });
-    if (!command.includes("-D FORWARD") && !command.includes("insert")) w.check(config, c1, result);
-  }
-});
-
-const refusals: [config: Json, settings: Json, code: number, msg: string | RegExp][] = [
-  [{}, { prevResult: undefined }, 7, "missing prevResult from earlier plugin"],
-  [
-    { backend: "ipfw" },
-    {},
-    7,
-    'invalid configuration: backend: expected one of "iptables", "nftables", "firewalld", got "ipfw"',
-  ],
-  [{ backend: 1 }, {}, 7, /^invalid configuration: backend: expected one of .* got 1$/],
-  [
-    { ingressPolicy: "closed" },
-    {},
-    7,
-    /^invalid configuration: ingressPolicy: expected one of .* got "closed"$/,
-  ],
-  [{ iptablesAdminChainName: {} }, {}, 7, /^invalid configuration: iptablesAdminChainName: expected /],
-  [
-    { backend: "iptables", iptablesAdminChainName: "CNI FORWARD" },
-    {},
-    7,
-    /^invalid configuration: iptablesAdminChainName: expected /,
-  ],
-  [{ backend: "iptables" }, { env: { PATH: "/nowhere" } }, 100, "program iptables-restore not found"],
-  [{ backend: "firewalld" }, {}, 100, "firewalld is not running"],
-  [
-    { ingressPolicy: "same-bridge" },
-    { prevResult: { cniVersion: "1.1.0", ips: [{ address: "10.1.0.2/24" }] } },
-    7,
-    'interface needs to be set for ingress policy "same-bridge", make sure to chain "firewall" plugin with "bridge"',
-  ],
-];
-
-test("bad input: a clear error, and nothing is left", async (t) => {
-  const w = await World.start(t);
-  const c1 = w.container();
-  const result = attach(w, [bridge()], c1);
-  for (const [config, settings, code, msg] of refusals) {
-    const error = w.refused("ADD", { ...firewall, ...config }, c1, { prevResult: result, ...settings });
-    assert.equal(error.code, code, error.msg);
-    if (typeof msg === "string") assert.equal(error.msg, msg);
-    else assert.match(error.msg, msg);
-    assert.doesNotMatch(error.details ?? "", /undone/);
-    assert.deepEqual(held(w), NOTHING);
-  }
-});
-
-test("STATUS fails where an ADD could not succeed", async (t) => {
-  const w = await World.start(t);
-  for (const backend of backends) w.status(by(backend));
-  w.status(by("nftables"), { env: { PATH: "/nowhere" } });
-  for (const [config, msg] of [
-    [by("iptables"), "program iptables-restore not found"],
-    [by("firewalld"), "firewalld is not running"],
-  ] as const) {
-    const error = w.refused("STATUS", config, undefined, { env: { PATH: "/nowhere" } });
-    assert.deepEqual([error.code, error.msg], [50, msg]);
-  }
-});
-
 test("a result without addresses passes through, and two firewalls in a chain do no harm", async (t) => {
   const w = await World.start(t);
   const c1 = w.container();
@@ -535,37 +387,3 @@ test("firewalld: where it runs, addresses become sources of its zone", withFirew
   w.del(by("nftables"), c1, { env });
   assert.deepEqual([sources("trusted"), held(w)], [[], NOTHING]);
 });
-
-for (const backend of backends)
-  for (const injection of INJECTIONS.slice(0, backend === "nftables" ? 2 : 4))
-    test(`ADD by ${backend}, where each ${injection[0]} fails once with ${injection[1]}, leaves nothing`, async (t) => {
-      const world = await World.start(t);
-      const container = world.container();
-      const prevResult = attach(world, [bridge()], container);
-      const config = { ...by(backend), ingressPolicy: "isolated" };
-      const subject = {
-        world,
-        container,
-        config,
-        settings: { prevResult },
-        state: () => [held(world), world.rules()],
-      };
-      assert.ok(addLeavesNothing(subject, injection) > 0);
-    });
-
-for (const backend of backends)
-  for (const call of ["sendto", "recvfrom"])
-    test(`DEL by ${backend} tells of each ${call} that fails, and the next DEL removes the rest`, async (t) => {
-      const world = await World.start(t);
-      const container = world.container();
-      const prevResult = attach(world, [bridge()], container);
-      const config = { ...by(backend), ingressPolicy: "isolated" };
-      const subject = {
-        world,
-        container,
-        config,
-        settings: { prevResult },
-        state: () => [held(world), world.rules()],
-      };
-      assert.ok(delTells(subject, call) > 0);
-    });

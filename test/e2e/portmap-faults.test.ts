@@ -9,7 +9,6 @@ import { type Json, World } from "./world.ts";
 const configs = {
   maps: portmap(["8080:80", "192.0.2.1:8081:80/udp"]),
   conditions: portmap(["8080:80"], { conditionsV4: ["ip saddr 192.0.2.0/24"] }),
-  iptables: portmap(["8080:80"], { backend: "iptables" }),
 };
 
 /** Settings are made by netlink: no file is written. */

@@ -124,7 +124,7 @@ test("options change the rules", (t) => {
       [dnat],
       /DNAT ! -i lo .*--comment "it'?\\?'?s \\"so\\""/,
     ],
-    [{ snat: false, conditionsV6: ["-s", "fd00::/8"] }, [dnat], /DNAT -p tcp/],
+    [{ snat: false, conditionsV4: [""], conditionsV6: ["-s", "fd00::/8"] }, [dnat], /DNAT -p tcp/],
     [
       { snat: false, mappings: [{ ...tcp8080, hostIP: parseIp("192.0.2.1") }] },
       [`-d 192.0.2.1/32 ${dnat}`],
@@ -213,10 +213,10 @@ test("a port that another container has is refused, and nothing is left", (t) =>
   forwardPortsByIptables(wishOf(host, { containerId: "b", mappings: [udp8053, tcp8080] }));
   forwardPortsByIptables(wishOf(host, { containerId: "c", mappings: [here] }));
   const before = [saved(host), saved(host, 6)];
-  for (const [mapping, addresses, holder] of [
-    [tcp8080, v4, "b"],
-    [tcp8080, both, "b"],
-    [here, v4, "c"],
+  for (const [mapping, addresses, port, holder] of [
+    [tcp8080, v4, "8080", "b"],
+    [tcp8080, both, "8080", "b"],
+    [here, v4, "192.0.2.1:8080", "c"],
   ] as const) {
     const wish = wishOf(host, { mappings: [{ ...tcp8080, hostPort: 7 }, mapping], addresses });
     assert.throws(
@@ -224,7 +224,7 @@ test("a port that another container has is refused, and nothing is left", (t) =>
       (error) =>
         error instanceof CniError &&
         error.code === 100 &&
-        error.message === `host port 8080/tcp is already in use by container ${holder} (network net1)` &&
+        error.message === `host port ${port}/tcp is already in use by container ${holder} (network net1)` &&
         error.details.includes(chainOf("net1", holder)),
     );
     assert.deepEqual([saved(host), saved(host, 6)], before);

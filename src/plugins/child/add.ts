@@ -26,7 +26,7 @@ export function addChild(
 export function configureChild(
   { config, netns }: AddRequest<ChildConfig>,
   link: Link,
-  leased: Result & Required<Pick<Result, "ips">>,
+  leased: Result,
 ): Result {
   const ips = (leased.ips ?? []).map((ip) => ({ ...ip, interface: 0 }));
   configureInterface(netns, link, { ips, routes: leased.routes ?? [] });

@@ -11,9 +11,8 @@ export function add(request: AddRequest<IpvlanConfig>, undo: Undo): Result {
   const { config, prevResult, ipam } = request;
   const master = config.master === "" && prevResult ? masterOf(prevResult) : config.master;
   const link = addChild(request, { kind: ipvlan(config.mode), master }, undo);
-  const ips = prevResult?.ips ?? [];
-  const chained = ipam === undefined && ips.length > 0;
-  return configureChild(request, link, chained ? { ...prevResult, ips } : leaseFrom(request, undo));
+  const chained = ipam === undefined && prevResult?.ips?.length;
+  return configureChild(request, link, chained ? prevResult : leaseFrom(request, undo));
 }
 
 /** The interface that the plugin before has made, if it is one alone. */
