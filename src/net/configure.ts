@@ -1,4 +1,5 @@
 import { type Cidr, everywhere } from "../address/cidr.ts";
+import { errno } from "../host/errno.ts";
 import {
   type Address,
   addAddress,
@@ -11,7 +12,7 @@ import {
 import { setIpv4 } from "../netlink/devconf.ts";
 import { type LinkRef, setLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
-import { appendRoute, type Route as KernelRoute } from "../netlink/route.ts";
+import { addRoute, appendRoute, type Route as KernelRoute } from "../netlink/route.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { IpConfig, Route } from "../spec/result.ts";
 import type { Namespace } from "./namespace.ts";
@@ -19,6 +20,8 @@ import { ensureSysctl, preferSysctl } from "./sysctl.ts";
 
 const DAD_TIMEOUT_MS = 10_000;
 const DAD_NAP_MS = 20;
+/** The metric of routes for which none is told (linux/ipv6_route.h). */
+const IP6_RT_PRIO_USER = 1024;
 
 export interface InterfaceWish {
   readonly ips: readonly IpConfig[];
@@ -36,7 +39,9 @@ export interface InterfaceWish {
 export function configureInterface(netns: Namespace, link: LinkRef, wish: InterfaceWish): void {
   const v6 = wish.ips.some(({ address }) => address.family === 6);
   if (v6) enableIpv6(netns, link.name, wish.detectDuplicates ?? false);
-  netns.route.execute(configuration(link, wish));
+  const routes = wishedRoutes(wish);
+  netns.route.execute(configuration(link, wish, routes));
+  for (const route of routes.filter(wouldJoin)) putBehind(netns, link, route);
   if (v6 && wish.detectDuplicates) awaitAddresses(netns, link);
 }
 
@@ -44,8 +49,8 @@ export function configureInterface(netns: Namespace, link: LinkRef, wish: Interf
  * In the order that the kernel wants: IPv4 addresses before the link is up, so that it announces them; IPv6 ones
  * after, since an address of a link that is down brings no route.
  */
-function configuration(link: LinkRef, wish: InterfaceWish): Request[] {
-  const { ips, routes, linkRoutes = [], noSubnetRoutes, detectDuplicates } = wish;
+function configuration(link: LinkRef, wish: InterfaceWish, routes: readonly KernelRoute[]): Request[] {
+  const { ips, noSubnetRoutes, detectDuplicates } = wish;
   const addresses = (family: 4 | 6, flags: number) =>
     ips
       .filter(({ address }) => address.family === family)
@@ -61,16 +66,26 @@ function configuration(link: LinkRef, wish: InterfaceWish): Request[] {
     setLink(link, { up: true }),
     ...addresses(6, detectDuplicates ? 0 : IFA_F_NODAD),
     // Another interface of the container may have a route to the same destination, and keeps it.
-    ...distinct([...linkRoutes, ...routes.map((route) => kernelRoute(route, ips))]).map((route) =>
-      appendRoute(link, route),
-    ),
+    ...routes.filter((route) => !wouldJoin(route)).map((route) => appendRoute(link, route)),
   ];
 }
 
 /** A default route may be wished for twice: by IPAM, and by the plugin. The kernel refuses the second. */
-function distinct(routes: readonly KernelRoute[]): readonly KernelRoute[] {
-  if (routes.length < 2) return routes;
-  return [...new Map(routes.map((route) => [JSON.stringify(route), route])).values()];
+function wishedRoutes({ ips, routes, linkRoutes = [] }: InterfaceWish): readonly KernelRoute[] {
+  const all = [...linkRoutes, ...routes.map((route) => kernelRoute(route, ips))];
+  if (all.length < 2) return all;
+  return [...new Map(all.map((route) => [JSON.stringify(route), route])).values()];
+}
+
+/** Of IPv6 routes by gateways to one destination the kernel makes one with several ways, whatever their links. */
+function wouldJoin({ dst, gateway, priority }: KernelRoute): boolean {
+  return dst.family === 6 && gateway !== undefined && !priority;
+}
+
+/** Adds a route, with a higher metric than those that another interface has to the same destination. */
+function putBehind({ route }: Namespace, link: LinkRef, wished: KernelRoute): void {
+  for (let priority = IP6_RT_PRIO_USER; ; priority++)
+    if (route.attempt(addRoute(link, { ...wished, priority }), errno.EEXIST)) return;
 }
 
 /** An IPv4 address with the broadcast address of its network, which the kernel sets for nobody. */

@@ -80,12 +80,15 @@ function claim(netfilter: NetlinkSocket, plans: readonly Plan[]): void {
     }
   }
   transact(netfilter, () =>
-    plans.flatMap((plan) => [
-      ...missing(netfilter, plan),
-      ...replaced(netfilter, plan),
-      ...creation(plan),
-      ...ruleCreation(netfilter, plan),
-    ]),
+    plans.flatMap((plan) => {
+      const present = netfilter.dump(listRules(layout.tableOf(plan.family)));
+      return [
+        ...missing(plan, present),
+        ...replaced(netfilter, plan),
+        ...creation(plan),
+        ...ruleChanges(plan, present),
+      ];
+    }),
   );
 }
 
@@ -96,9 +99,8 @@ function isWhole(netfilter: NetlinkSocket, family: 4 | 6): boolean {
 }
 
 /** Makes what the layout has and the table lacks. */
-function missing(netfilter: NetlinkSocket, { family, prefixLengths }: Plan): Request[] {
+function missing({ family, prefixLengths }: Plan, present: readonly ListedRule[]): Request[] {
   const table = layout.tableOf(family);
-  const present = netfilter.dump(listRules(table));
   const isThere = ({ chain, expressions }: layout.LayoutRule) =>
     present.some((rule) => rule.chain === chain && isMadeOf(rule, expressions));
   return [
@@ -136,22 +138,21 @@ function replaced(netfilter: NetlinkSocket, { family, entries, comment }: Plan):
   ];
 }
 
-function ruleCreation(netfilter: NetlinkSocket, { family, comment, rules }: Plan): Request[] {
+/** Rules for ports with conditions, in place of those that the same attachment left. */
+function ruleChanges({ family, comment, rules }: Plan, present: readonly ListedRule[]): Request[] {
   const table = layout.tableOf(family);
-  return PORT_CHAINS.flatMap((chain) => {
-    const wanted = rules.filter((rule) => rule.chain === chain);
-    const present = wanted.length > 0 ? netfilter.dump(listRules(table, chain)) : [];
-    const earlier = present.filter((rule) => rule.comment === comment);
-    return [
-      ...earlier.map(({ handle }) => deleteRule({ table, name: chain }, handle)),
-      ...wanted.map(({ matches, translation, mapping }) => {
-        const same = present.find((rule) => rule.comment !== comment && beginsWith(rule, matches));
-        if (same) throw inUse(mapping, same.comment);
-        // Before the rule that looks into the map.
-        return insertRule({ table, chain, comment, expressions: [...matches, translation] });
-      }),
-    ];
-  });
+  const earlier = present.filter((rule) => rule.comment === comment);
+  return [
+    ...earlier.map(({ chain, handle }) => deleteRule({ table, name: chain }, handle)),
+    ...rules.map(({ chain, matches, translation, mapping }) => {
+      const same = present.find(
+        (rule) => rule.chain === chain && rule.comment !== comment && beginsWith(rule, matches),
+      );
+      if (same) throw inUse(mapping, same.comment);
+      // Before the rule that looks into the map.
+      return insertRule({ table, chain, comment, expressions: [...matches, translation] });
+    }),
+  ];
 }
 
 /** Deletes what was planned at ADD, if it is all there; undefined if not: then it must be looked for. */

@@ -538,6 +538,32 @@ test("two networks of one container: DEL of one leaves the other", async (t) => 
   assert.deepEqual([w.veths(), w.masqueraded(), w.reserved("two")], [[], [], {}]);
 });
 
+test("two networks with an IPv6 default route: the container keeps the first one's, and has the second's behind it", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const network = (name: string, subnet: string) => ({
+    ...gateway,
+    name,
+    bridge: name,
+    isDefaultGateway: true,
+    ipam: { type: "host-local", ranges: [[{ subnet }]] },
+  });
+  const [one, two] = [network("one", "fd01::/64"), network("two", "fd02::/64")];
+  const first = w.add(one, c1);
+  const second = w.add(two, c1, { ifName: "eth1" });
+  const defaults = () =>
+    c1.ip("-6", "route", "show", "default").map(({ dev, metric, nexthops }) => [dev, metric, nexthops]);
+  assert.deepEqual(defaults(), [
+    ["eth0", 1024, undefined],
+    ["eth1", 1025, undefined],
+  ]);
+  w.check(one, c1, first);
+  w.check(two, c1, second, { ifName: "eth1" });
+  w.del(one, c1, { prevResult: first });
+  assert.deepEqual(defaults(), [["eth1", 1025, undefined]]);
+  w.check(two, c1, second, { ifName: "eth1" });
+});
+
 test("the same network twice in one container", async (t) => {
   const w = await World.start(t);
   const c1 = w.container();

@@ -14,8 +14,7 @@ function chainOf(number: number, backends: Json): Json[] {
   const ipam = {
     type: "host-local",
     ranges: [[{ subnet: `10.${number}.0.0/24` }], [{ subnet: `fd0${number}::/64` }]],
-    // A second default route of IPv6 would share the traffic with the first.
-    routes: [{ dst: "0.0.0.0/0" }, ...(number === 1 ? [{ dst: "::/0" }] : [])],
+    routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0" }],
   };
   return [
     { type: "bridge", bridge: `br${number}`, isGateway: true, ipMasq: true, ...backends.bridge, ipam },

@@ -342,6 +342,43 @@ test("many containers at once: each has its entries, and all go", async (t) => {
   }
 });
 
+test("with 1,000 containers present ADD and DEL ask the kernel for no more than with one", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const config = { ...by("nftables"), ingressPolicy: "same-bridge" };
+  const prevResult = {
+    interfaces: [{ name: "br1" }],
+    ips: [{ address: "10.1.0.2/16" }, { address: "fd01::2/64" }],
+  };
+  /** How often it sends and receives, and how many bytes it is sent, for ADD and DEL. */
+  const traffic = () =>
+    (["ADD", "DEL"] as const).map((verb) => {
+      const wrap = ["strace", "-qq", "-o", `${w.bin}/trace`, "-e", "trace=sendto,recvfrom"];
+      assert.equal(w.call(verb, config, c1, { prevResult, wrap }).code, 0);
+      const lines = w.read(`${w.bin}/trace`).trim().split("\n");
+      const received = lines.filter((line) => line.startsWith("recvfrom"));
+      return [lines.length, received.reduce((sum, line) => sum + Number(/= (\d+)$/.exec(line)?.[1] ?? 0), 0)];
+    });
+  const other = { interfaces: [{ name: "br1" }], ips: [{ address: "10.1.0.3/16" }] };
+  w.add(config, w.container("c2"), { prevResult: other });
+  const few = traffic();
+  const addresses = Array.from({ length: 1000 }, (_, index) => `10.2.${index >> 8}.${index & 255}`);
+  const comment = `comment "${"0".repeat(16)}-${"0".repeat(16)}, net: net, if: eth0, id: c3"`;
+  const elements = addresses.map((address) => `${address} ${comment}`).join(", ");
+  const attachments = addresses.map((_, index) => `"c${index}b" ${comment} : jump bridge-br1`).join(", ");
+  const input = `add element inet cni_plugins_firewall addresses4 { ${elements} }
+    add element inet cni_plugins_firewall attachments { ${attachments} }`;
+  assert.equal(w.exec(["nft", "-f", "-"], { input }).code, 0);
+  assert.deepEqual(traffic(), few);
+  // Without prevResult all elements are read.
+  w.add(config, c1, { prevResult });
+  w.del(config, c1);
+  assert.deepEqual(
+    entries(w).filter((line) => /10\.1\.0\.2|fd01/.test(line)),
+    [],
+  );
+});
+
 test("firewalld: where it runs, addresses become sources of its zone", withFirewalld, async (t) => {
   const w = await World.start(t);
   const entering = (command: readonly string[]) => w.entering(command);

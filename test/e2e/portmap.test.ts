@@ -359,7 +359,8 @@ test("two at once for one port: one gets it, and the other is told who", async (
     );
     const answers = await Promise.all(adding);
     const winner = answers.findIndex(({ code }) => code === 0);
-    const { output } = answers[1 - winner]!;
+    const { code, output } = answers[1 - winner]!;
+    assert.equal(code, 1);
     const holder = `container c${winner + 1} (network net, interface eth0)`;
     assert.match(output.msg, /^host port 808[01]\/tcp is already in use by container c/);
     assert.ok(output.msg.endsWith(holder), output.msg);
@@ -403,13 +404,28 @@ test("addresses of other interfaces are not the container's", async (t) => {
   assert.equal(ask(w, "10.1.0.1", 8080), "c1 10.1.0.1");
 });
 
-test("two of them in a chain are one", async (t) => {
+test("of two in a chain the later one counts", async (t) => {
   const w = await World.start(t);
+  const far = outside(w);
   const [one] = await containers(t, w, 1);
   const { container: c1, result: prevResult } = one!;
-  const second = portmap(["8080:80"], { conditionsV4: ["ip saddr 192.0.2.0/24"] });
-  for (const config of [portmap(["8080:80"]), second]) w.add(config, c1, { prevResult });
-  assert.equal(ask(w, "10.1.0.1", 8080), "c1 10.1.0.1");
-  for (const config of [second, portmap(["8080:80"])]) w.del(config, c1, { prevResult });
-  assert.deepEqual(portsLeft(w), []);
+  const configs = [
+    portmap(["8080:80"]),
+    portmap(["8080:80"], { conditionsV4: ["ip saddr 192.0.2.0/24"] }),
+    portmap(["8080:80"], { conditionsV4: ["ip saddr != 192.0.2.0/24"] }),
+  ];
+  const seen = configs.map((config) => {
+    w.add(config, c1, { prevResult });
+    w.check(config, c1, prevResult);
+    return [ask(w, "10.1.0.1", 8080), ask(far, "192.0.2.1", 8080)].map((answer) => answer !== "");
+  });
+  assert.deepEqual(seen, [
+    [true, true],
+    [false, true],
+    [true, false],
+  ]);
+  w.add(configs[0], c1, { prevResult });
+  assert.equal(ask(far, "192.0.2.1", 8080), "c1 192.0.2.2");
+  for (const config of configs) w.del(config, c1, { prevResult });
+  assert.deepEqual([portsLeft(w), w.rules().filter((rule) => rule.includes("net/c1"))], [[], []]);
 });
