@@ -22,7 +22,7 @@ import { RT_TABLE_LOCAL, RTN_LOCAL } from "../netlink/route.ts";
 import { listRoutes } from "../netlink/route-list.ts";
 import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { PortMapping } from "../spec/capabilities/port-mappings.ts";
-import type { FamilyForwards } from "./hostports-wish.ts";
+import type { FamilyForwards } from "./hostports/wish.ts";
 import type { Namespace } from "./namespace.ts";
 import { readSysctl } from "./sysctl.ts";
 

@@ -4,7 +4,7 @@ import { errno } from "../host/errno.ts";
 import { setIpv4 } from "../netlink/devconf.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
 import { lookUpRoute } from "../netlink/route-list.ts";
-import type { PortForwardWish } from "./hostports-wish.ts";
+import type { PortForwardWish } from "./hostports/wish.ts";
 import type { Namespace } from "./namespace.ts";
 
 /**

@@ -16,7 +16,10 @@ interface Subject {
 }
 
 /** A test of each plugin on one host; every one must leave the host as it was. */
-function ofEach(work: (subject: Subject) => void, prepare = (_: World) => {}): (t: TestContext) => Promise<void> {
+function ofEach(
+  work: (subject: Subject) => void,
+  prepare = (_: World) => {},
+): (t: TestContext) => Promise<void> {
   return async (t) => {
     const world = await World.start(t);
     prepare(world);
@@ -80,8 +83,7 @@ test(
   "every plugin refuses what is wrong in the call",
   ofEach(({ call }) => {
     for (const [more, environment, code, msg, details] of wrongs)
-      for (const command of ["ADD", "DEL"])
-        isRefused(call(command, more, environment), code, msg, details);
+      for (const command of ["ADD", "DEL"]) isRefused(call(command, more, environment), code, msg, details);
   }),
 );
 

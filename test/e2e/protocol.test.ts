@@ -57,7 +57,7 @@ describe("which plugin it is", () => {
         ask(world, "dhcp", { CNI_COMMAND: command }, configOf("dhcp")),
         7,
         'plumb has no plugin "dhcp"',
-        /bridge, host-local/,
+        /: bandwidth, bridge, .*vrf\.$/,
       );
     const { code, stdout, stderr } = ask(world, "dhcp", {});
     assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });

@@ -6,7 +6,7 @@ import { errno } from "../../src/host/errno.ts";
 import { Host } from "../../src/host/host.ts";
 import type { Sys } from "../../src/host/sys.ts";
 import { forgetConnections, forgetEarlierConnections } from "../../src/net/conntrack.ts";
-import { forwardsByFamily } from "../../src/net/hostports-wish.ts";
+import { forwardsByFamily } from "../../src/net/hostports/wish.ts";
 import { Namespace } from "../../src/net/namespace.ts";
 import type { PortMapping } from "../../src/spec/capabilities/port-mappings.ts";
 import { HostNamespace } from "./host-namespace.ts";

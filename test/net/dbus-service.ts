@@ -1,7 +1,7 @@
 // A service on the bus that the environment names, which the tests of D-Bus call. It says so when it is there.
 import { openHost } from "../../src/host/node.node.ts";
-import { DBus, MESSAGE_BUS } from "../../src/net/dbus.ts";
-import { ERROR, METHOD_CALL, METHOD_RETURN, SIGNAL } from "../../src/net/dbus-wire.ts";
+import { DBus, MESSAGE_BUS } from "../../src/net/dbus/bus.ts";
+import { ERROR, METHOD_CALL, METHOD_RETURN, SIGNAL } from "../../src/net/dbus/wire.ts";
 
 const host = openHost();
 const bus = DBus.open(host);

@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { openHost } from "../../src/host/node.node.ts";
-import { DBus, DBusError, MESSAGE_BUS, NoBusError, unixSockets } from "../../src/net/dbus.ts";
-import type { Value } from "../../src/net/dbus-wire.ts";
+import { DBus, DBusError, MESSAGE_BUS, NoBusError, unixSockets } from "../../src/net/dbus/bus.ts";
+import type { Value } from "../../src/net/dbus/wire.ts";
 import { CniError } from "../../src/spec/errors.ts";
 import { startBus } from "../message-bus.ts";
 

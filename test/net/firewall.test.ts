@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { parseCidr } from "../../src/address/cidr.ts";
-import { acceptByNftables, addressSet, hasFramework } from "../../src/net/firewall-nftables.ts";
-import * as framework from "../../src/net/firewall-nftables-framework.ts";
-import { removeFromNftables } from "../../src/net/firewall-nftables-remove.ts";
-import type { FirewallWish } from "../../src/net/firewall-wish.ts";
+import * as framework from "../../src/net/firewall/framework.ts";
+import { acceptByNftables, addressSet, hasFramework } from "../../src/net/firewall/nftables.ts";
+import { removeFromNftables } from "../../src/net/firewall/nftables-remove.ts";
+import type { FirewallWish } from "../../src/net/firewall/wish.ts";
 import { listElements } from "../../src/netlink/nftables/element.ts";
 import { HostNamespace } from "./host-namespace.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { Host } from "../../src/host/host.ts";
-import { restoreIptables, saveIptables, transaction } from "../../src/net/iptables.ts";
-import { ruleText } from "../../src/net/iptables-rule-text.ts";
-import { readIptables } from "../../src/net/iptables-table.ts";
+import { restoreIptables, saveIptables, transaction } from "../../src/net/iptables/programs.ts";
+import { ruleText } from "../../src/net/iptables/rule-text.ts";
+import { readIptables } from "../../src/net/iptables/table.ts";
 import { listRules } from "../../src/netlink/nftables/rule.ts";
 import { HostNamespace } from "./host-namespace.ts";
 

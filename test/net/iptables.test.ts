@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { hasLegacyTable, restoreIptables, saveIptables } from "../../src/net/iptables.ts";
+import { hasLegacyTable, restoreIptables, saveIptables } from "../../src/net/iptables/programs.ts";
 import { CniError } from "../../src/spec/errors.ts";
 import { HostNamespace } from "./host-namespace.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { parseMac } from "../../src/address/mac.ts";
-import { protectFromSpoofing, removeMacSpoofCheck } from "../../src/net/macspoof.ts";
-import { checkMacSpoofCheck } from "../../src/net/macspoof-check.ts";
-import { collectMacSpoofChecks } from "../../src/net/macspoof-gc.ts";
+import { checkMacSpoofCheck } from "../../src/net/macspoof/check.ts";
+import { collectMacSpoofChecks } from "../../src/net/macspoof/gc.ts";
+import { protectFromSpoofing, removeMacSpoofCheck } from "../../src/net/macspoof/macspoof.ts";
 import { CniError } from "../../src/spec/errors.ts";
 import { TestNamespace } from "../netlink/namespaces.ts";
 import { HostNamespace } from "./host-namespace.ts";

@@ -1,7 +1,7 @@
 import { Cidr } from "../../address/cidr.ts";
 import { damaged } from "../../net/damaged.ts";
-import { checkMacSpoofCheck } from "../../net/macspoof-check.ts";
-import { checkMasquerade } from "../../net/masquerade-check.ts";
+import { checkMacSpoofCheck } from "../../net/macspoof/check.ts";
+import { checkMasquerade } from "../../net/masquerade/check.ts";
 import {
   containerInterface,
   ipsOf,

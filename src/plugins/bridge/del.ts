@@ -1,5 +1,5 @@
-import { removeMacSpoofCheck } from "../../net/macspoof.ts";
-import { removeMasquerade } from "../../net/masquerade.ts";
+import { removeMacSpoofCheck } from "../../net/macspoof/macspoof.ts";
+import { removeMasquerade } from "../../net/masquerade/masquerade.ts";
 import { removeOwned } from "../../net/owned.ts";
 import { removeLink } from "../../net/veth.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";

@@ -1,5 +1,5 @@
-import { collectMacSpoofChecks } from "../../net/macspoof-gc.ts";
-import { collectMasquerade } from "../../net/masquerade-gc.ts";
+import { collectMacSpoofChecks } from "../../net/macspoof/gc.ts";
+import { collectMasquerade } from "../../net/masquerade/gc.ts";
 import { removeUnowned } from "../../net/owned.ts";
 import type { Cleanup, GcRequest } from "../../plugin/types.ts";
 import { type BridgeConfig, spoofCheckId } from "./config.ts";

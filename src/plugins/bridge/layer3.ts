@@ -1,7 +1,7 @@
 import { Cidr, everywhere } from "../../address/cidr.ts";
 import { ensureGateway } from "../../net/bridge.ts";
 import { configureInterface, isDefault } from "../../net/configure.ts";
-import { masquerade } from "../../net/masquerade.ts";
+import { masquerade } from "../../net/masquerade/masquerade.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
 import { ensureVlanLink } from "../../net/vlan.ts";
 import type { Link, LinkRef } from "../../netlink/link.ts";

@@ -1,4 +1,4 @@
-import { protectFromSpoofing } from "../../net/macspoof.ts";
+import { protectFromSpoofing } from "../../net/macspoof/macspoof.ts";
 import { createVeth, type VethPair } from "../../net/veth.ts";
 import { setBridgePort } from "../../netlink/bridge-port.ts";
 import { addBridgeVlans, removeBridgeVlans } from "../../netlink/bridge-vlan.ts";

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import { hasIptables, hasLegacyTable } from "../../net/iptables.ts";
+import { hasIptables, hasLegacyTable } from "../../net/iptables/programs.ts";
 import type { Namespace } from "../../net/namespace.ts";
 import { countUses } from "../../netlink/nftables/chain.ts";
 import { whereNftables } from "../../netlink/nftables/support.ts";
@@ -17,7 +17,7 @@ const SYSTEM_BUS = "/run/dbus/system_bus_socket";
 export async function chooseBackend({ config, host, hostNetns }: Call<FirewallConfig>): Promise<Backend> {
   if (config.backend !== undefined) return config.backend;
   if (hasSystemBus(host)) {
-    const { isFirewalldRunning } = await import("../../net/firewalld.ts");
+    const { isFirewalldRunning } = await import("../../net/firewall/firewalld.ts");
     if (isFirewalldRunning(host)) return "firewalld";
   }
   return usesIptables(hostNetns) ? "iptables" : "nftables";

@@ -1,5 +1,5 @@
-import { checkNftables } from "../../net/firewall-nftables-check.ts";
-import { checkTrusted } from "../../net/firewalld-check.ts";
+import { checkTrusted } from "../../net/firewall/firewalld-check.ts";
+import { checkNftables } from "../../net/firewall/nftables-check.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
 import type { FirewallConfig } from "./config.ts";
 import { wishOf } from "./wish.ts";

@@ -1,5 +1,5 @@
-import { checkIptables } from "../../net/firewall-iptables-check.ts";
-import { checkNftables } from "../../net/firewall-nftables-check.ts";
+import { checkIptables } from "../../net/firewall/iptables-check.ts";
+import { checkNftables } from "../../net/firewall/nftables-check.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
 import type { FirewallConfig } from "./config.ts";
 import { wishOf } from "./wish.ts";

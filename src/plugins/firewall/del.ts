@@ -1,4 +1,4 @@
-import { type Distrust, removeFromFirewall } from "../../net/firewall-remove.ts";
+import { type Distrust, removeFromFirewall } from "../../net/firewall/remove.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 import type { FirewallConfig } from "./config.ts";
 

@@ -1,6 +1,6 @@
-import { acceptByNftables } from "../../net/firewall-nftables.ts";
-import { recordAddresses } from "../../net/firewall-records.ts";
-import { trustAddresses } from "../../net/firewalld.ts";
+import { trustAddresses } from "../../net/firewall/firewalld.ts";
+import { acceptByNftables } from "../../net/firewall/nftables.ts";
+import { recordAddresses } from "../../net/firewall/records.ts";
 import type { Verbs } from "../../plugin/define.ts";
 import type { AddRequest } from "../../plugin/types.ts";
 import type { FirewallConfig } from "./config.ts";
@@ -18,7 +18,7 @@ export async function loadAdd(
     add({ host, config }, undo) {
       const { addresses } = wish;
       undo.add("remove the firewall's entries", async () => {
-        const { removeFromFirewall } = await import("../../net/firewall-remove.ts");
+        const { removeFromFirewall } = await import("../../net/firewall/remove.ts");
         removeFromFirewall(wish.netns, wish, [], undefined);
       });
       recordAddresses(

@@ -1,4 +1,4 @@
-import { collectFromFirewall, type Distrust } from "../../net/firewall-remove.ts";
+import { collectFromFirewall, type Distrust } from "../../net/firewall/remove.ts";
 import type { Cleanup, GcRequest } from "../../plugin/types.ts";
 import type { FirewallConfig } from "./config.ts";
 

@@ -1,5 +1,5 @@
-import { acceptByNftables, type Framework, hasFramework } from "../../net/firewall-nftables.ts";
-import type { FirewallWish } from "../../net/firewall-wish.ts";
+import { acceptByNftables, type Framework, hasFramework } from "../../net/firewall/nftables.ts";
+import type { FirewallWish } from "../../net/firewall/wish.ts";
 import type { Verbs } from "../../plugin/define.ts";
 import type { AddRequest } from "../../plugin/types.ts";
 import type { FirewallConfig } from "./config.ts";
@@ -14,7 +14,7 @@ export async function loadAdd(
   return {
     add(_, undo) {
       undo.add("remove the firewall's entries", async () => {
-        const { removeFromNftables } = await import("../../net/firewall-nftables-remove.ts");
+        const { removeFromNftables } = await import("../../net/firewall/nftables-remove.ts");
         removeFromNftables(wish.netns, wish, wish.addresses);
       });
       acceptByNftables(wish, framework);
@@ -24,5 +24,5 @@ export async function loadAdd(
 }
 
 export async function frameworkFor(wish: FirewallWish): Promise<Framework | undefined> {
-  return hasFramework(wish) ? undefined : import("../../net/firewall-nftables-framework.ts");
+  return hasFramework(wish) ? undefined : import("../../net/firewall/framework.ts");
 }

@@ -1,5 +1,5 @@
 import type { Host } from "../../host/host.ts";
-import type { Distrust } from "../../net/firewall-remove.ts";
+import type { Distrust } from "../../net/firewall/remove.ts";
 import { definePlugin } from "../../plugin/define.ts";
 import { chooseBackend, hasSystemBus } from "./backend.ts";
 import { config, type FirewallConfig } from "./config.ts";
@@ -48,6 +48,6 @@ export const plugin = definePlugin({
 /** Without a bus, firewalld does not run and trusts nobody. */
 async function loadDistrust(host: Host, settings: FirewallConfig): Promise<Distrust> {
   if (!hasSystemBus(host)) return undefined;
-  const { distrustAddresses } = await import("../../net/firewalld.ts");
+  const { distrustAddresses } = await import("../../net/firewall/firewalld.ts");
   return (addresses) => distrustAddresses({ host, zone: zoneOf(settings), addresses });
 }

@@ -1,4 +1,4 @@
-import { isFirewalldRunning } from "../../net/firewalld.ts";
+import { isFirewalldRunning } from "../../net/firewall/firewalld.ts";
 import type { StatusRequest } from "../../plugin/types.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { FirewallConfig } from "./config.ts";

@@ -1,4 +1,4 @@
-import { hasIptables } from "../../net/iptables.ts";
+import { hasIptables } from "../../net/iptables/programs.ts";
 import { hasNftables } from "../../netlink/nftables/support.ts";
 import type { StatusRequest } from "../../plugin/types.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";

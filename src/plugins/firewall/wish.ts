@@ -1,5 +1,5 @@
-import { DEFAULT_ADMIN_CHAIN } from "../../net/firewall-nftables.ts";
-import type { FirewallWish, Ingress } from "../../net/firewall-wish.ts";
+import { DEFAULT_ADMIN_CHAIN } from "../../net/firewall/nftables.ts";
+import type { FirewallWish, Ingress } from "../../net/firewall/wish.ts";
 import type { AddRequest, CheckRequest } from "../../plugin/types.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";

@@ -1,6 +1,6 @@
 import { forgetEarlierConnections } from "../../net/conntrack.ts";
-import { forwardPorts } from "../../net/hostports.ts";
-import { forwardsByFamily } from "../../net/hostports-wish.ts";
+import { forwardPorts } from "../../net/hostports/forward.ts";
+import { forwardsByFamily } from "../../net/hostports/wish.ts";
 import { loopbackTarget, routeLocalnet } from "../../net/route-localnet.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";

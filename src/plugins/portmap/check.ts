@@ -1,6 +1,6 @@
 import { damaged } from "../../net/damaged.ts";
-import { checkIptablesForwards } from "../../net/hostports-iptables-check.ts";
-import { checkNftablesForwards } from "../../net/hostports-nftables-check.ts";
+import { checkIptablesForwards } from "../../net/hostports/iptables-check.ts";
+import { checkNftablesForwards } from "../../net/hostports/nftables-check.ts";
 import { linkTo, loopbackTarget } from "../../net/route-localnet.ts";
 import { readSysctl } from "../../net/sysctl.ts";
 import { getLinkByIndex } from "../../netlink/link.ts";

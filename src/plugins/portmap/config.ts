@@ -1,5 +1,5 @@
-import type { PortForwardBackend } from "../../net/hostports.ts";
-import type { PortForwardWish } from "../../net/hostports-wish.ts";
+import type { PortForwardBackend } from "../../net/hostports/forward.ts";
+import type { PortForwardWish } from "../../net/hostports/wish.ts";
 import type { Attachment, Call } from "../../plugin/types.ts";
 import { portMappings } from "../../spec/capabilities/port-mappings.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";

@@ -1,5 +1,5 @@
-import { collectIptablesForwards } from "../../net/hostports-iptables-gc.ts";
-import { collectNftablesForwards } from "../../net/hostports-nftables-gc.ts";
+import { collectIptablesForwards } from "../../net/hostports/iptables-gc.ts";
+import { collectNftablesForwards } from "../../net/hostports/nftables-gc.ts";
 import type { Cleanup, GcRequest } from "../../plugin/types.ts";
 import type { PortmapConfig } from "./config.ts";
 

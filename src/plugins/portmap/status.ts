@@ -1,5 +1,5 @@
-import { parseConditions } from "../../net/hostports-conditions.ts";
-import { saveIptables } from "../../net/iptables.ts";
+import { parseConditions } from "../../net/hostports/conditions.ts";
+import { saveIptables } from "../../net/iptables/programs.ts";
 import { hasNftables } from "../../netlink/nftables/support.ts";
 import type { StatusRequest } from "../../plugin/types.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";

@@ -1,6 +1,6 @@
 import { hostCidr } from "../../address/cidr.ts";
 import { configureInterface } from "../../net/configure.ts";
-import { masquerade } from "../../net/masquerade.ts";
+import { masquerade } from "../../net/masquerade/masquerade.ts";
 import { enableForwarding } from "../../net/sysctl.ts";
 import { createVeth } from "../../net/veth.ts";
 import { addAddress, IFA_F_NODAD } from "../../netlink/address.ts";

@@ -1,6 +1,6 @@
 import { hostCidr } from "../../address/cidr.ts";
 import { damaged } from "../../net/damaged.ts";
-import { checkMasquerade } from "../../net/masquerade-check.ts";
+import { checkMasquerade } from "../../net/masquerade/check.ts";
 import {
   containerInterface,
   ipsOf,

@@ -1,4 +1,4 @@
-import { removeMasquerade } from "../../net/masquerade.ts";
+import { removeMasquerade } from "../../net/masquerade/masquerade.ts";
 import { removeOwned } from "../../net/owned.ts";
 import { removeLink } from "../../net/veth.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";

@@ -1,4 +1,4 @@
-import { collectMasquerade } from "../../net/masquerade-gc.ts";
+import { collectMasquerade } from "../../net/masquerade/gc.ts";
 import { removeUnowned } from "../../net/owned.ts";
 import type { Cleanup, GcRequest } from "../../plugin/types.ts";
 import type { PtpConfig } from "./config.ts";
