@@ -36,10 +36,14 @@ function makeMaster(number: number): void {
   for (const end of [name, peer]) ip("link", "set", end, "up");
 }
 const onMaster = (number: number) => ({ master: `m${number}` });
-const port = (index: number) => [
-  { hostPort: 8000 + index, containerPort: 80, protocol: "tcp" },
-  { hostPort: 9000 + index, containerPort: 53, protocol: "udp" },
-];
+/** Ports of the side's own: host ports are the host's. */
+const ports = (number: number, index: number) => {
+  const hostPort = 100 * number + index;
+  return [
+    { hostPort, containerPort: 80, protocol: "tcp" },
+    { hostPort, containerPort: 53, protocol: "udp" },
+  ];
+};
 const limits = { ingressRate: 1e7, ingressBurst: 1e6, egressRate: 1e7, egressBurst: 1e6 };
 
 const QUESTIONS: readonly PluginQuestion[] = [
@@ -63,7 +67,7 @@ const QUESTIONS: readonly PluginQuestion[] = [
     type: "portmap",
     title: "portmap, 2 ports",
     chained: true,
-    options: (_, index) => ({ runtimeConfig: { portMappings: port(index) } }),
+    options: (number, index) => ({ runtimeConfig: { portMappings: ports(number, index) } }),
     add: FIVE_TIMES,
     del: FIVE_TIMES,
   },
@@ -72,8 +76,7 @@ const QUESTIONS: readonly PluginQuestion[] = [
     title: "portmap by iptables, 2 ports",
     chained: true,
     ours: { backend: "iptables" },
-    // The second side has ports of its own: host ports are the host's.
-    options: (_, index) => ({ runtimeConfig: { portMappings: port(index + 500) } }),
+    options: (number, index) => ({ runtimeConfig: { portMappings: ports(number, index) } }),
   },
   { type: "bandwidth", chained: true, options: () => limits, add: FIVE_TIMES, del: FIVE_TIMES },
   {

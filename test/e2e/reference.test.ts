@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { linesOf } from "./kernel-state.ts";
 import { besideReference, type Json, reference, World } from "./world.ts";
 
 // What one implementation made, the other one finds whole and removes whole: the reference's plugins, and ours.
@@ -97,3 +98,24 @@ test(
     }
   },
 );
+
+for (const [maker, remover] of [
+  ["reference", "ours"],
+  ["ours", "reference"],
+] as const)
+  test(`macvlan: made by ${maker}, removed by ${remover}`, besideReference, async (t) => {
+    const w = await World.start(t);
+    const c1 = w.container();
+    w.must(..."ip link add m0 type bridge".split(" "));
+    const path = { reference: reference!, ours: w.bin };
+    const v4 = { ...ipam, ranges: ipam.ranges.slice(0, 1), routes: [] };
+    const config = { type: "macvlan", cniVersion: "1.0.0", master: "m0", ipam: v4 };
+    w.del(config, c1, { path: w.bin, prevResult: w.add(config, c1, { path: w.bin }) });
+    // What host-local remembers of its last address differs.
+    const state = () => linesOf(w, c1).filter((line) => !line.startsWith("file /var/lib/cni/networks/"));
+    const before = state();
+    const result = w.add(config, c1, { path: path[maker] });
+    w.check(config, c1, result, { path: path[remover] });
+    w.del(config, c1, { path: path[remover], prevResult: result });
+    assert.deepEqual([state(), w.reserved()], [before, {}]);
+  });
