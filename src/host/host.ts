@@ -140,14 +140,16 @@ export class Host {
     }
   }
 
-  /** Creates or replaces a file in one step: a reader sees the old or the new text, never a part. */
-  replaceFile(path: string, text: string, mode = 0o644): void {
-    const temporary = `${path}.${this.sys.getpid()}.tmp`;
+  /**
+   * Creates or replaces a file in one step: a reader sees the old or the new text, never a part. `draft` is its name
+   * until then; who is killed meanwhile leaves it.
+   */
+  replaceFile(path: string, text: string, mode = 0o644, draft = `${path}.${this.sys.getpid()}.tmp`): void {
     try {
-      this.writeFile(temporary, text, mode);
-      check("rename", this.sys.rename(temporary, path), path);
+      this.writeFile(draft, text, mode);
+      check("rename", this.sys.rename(draft, path), path);
     } catch (error) {
-      this.sys.unlink(temporary);
+      this.sys.unlink(draft);
       throw error;
     }
   }

@@ -1,6 +1,6 @@
 import type { MacAddress } from "../address/mac.ts";
 import { errno } from "../host/errno.ts";
-import { createLink, getLink, type Link, type LinkKind, setLink } from "../netlink/link.ts";
+import { createLink, deleteLink, getLink, type Link, type LinkKind, setLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
 import { allOrNothing } from "./all-or-nothing.ts";
 import { requireFreeName } from "./name-taken.ts";
@@ -33,11 +33,15 @@ export interface ChildLink {
 export function createChildLink(wish: ChildWish): ChildLink {
   const { master, netns, name, owner } = wish;
   requireFreeName(netns, name);
+  // Until the kernel says that it is not so: its answer may get lost.
+  let made = true;
   const remove = () => {
-    removeLink(netns, name);
+    if (made) removeLink(netns, name);
   };
   const link = allOrNothing(() => {
-    if (!master.netns.route.attempt(creation(wish, name), errno.EEXIST)) createRenamed(wish);
+    made = master.netns.route.attempt(creation(wish, name), errno.EEXIST);
+    if (!made) createRenamed(wish);
+    made = true;
     return netns.route.executeThen(markOwner({ index: 0, name }, owner), getLink(name));
   }, remove);
   return { link: link ?? requireLink(netns, name), remove };
@@ -56,13 +60,20 @@ function creation({ kind, master, netns, mtu, mac, ...wish }: ChildWish, name: s
  * own eth0.
  */
 function createRenamed(wish: ChildWish): void {
-  const { master, netns, name } = wish;
-  const passing = randomName(netns.host);
-  allOrNothing(
+  const { master, netns, name, owner } = wish;
+  const passing = { index: 0, name: randomName(netns.host) };
+  const made = allOrNothing(
     () => {
-      master.netns.route.execute([creation(wish, passing)]);
-      netns.route.execute([setLink(requireLink(netns, passing), { name })]);
+      master.netns.route.execute([creation(wish, passing.name)]);
+      // Marked first: DEL finds it by that or by its name.
+      const marked = netns.route.executeThen(markOwner(passing, owner), getLink(passing.name));
+      return marked ?? requireLink(netns, passing.name);
     },
-    () => removeLink(netns, passing),
+    () => removeLink(netns, passing.name),
+  );
+  allOrNothing(
+    () => netns.route.execute([setLink(made, { name })]),
+    // By its index: whether it has its name already, nobody may have told.
+    () => netns.route.attempt(deleteLink(made), errno.ENODEV),
   );
 }

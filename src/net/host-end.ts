@@ -30,8 +30,8 @@ export function findHostEnd(hostNetns: Namespace, netns: Namespace, ifName: stri
   return inside?.kind === "veth" ? peerOf(hostNetns, inside) : undefined;
 }
 
-/** An index says little in another namespace: what has it must be a veth whose peer has the right one too. */
-function peerOf({ route }: Namespace, inside: Link): Link | undefined {
+/** The host's end. An index says little in another namespace: what has it must be a veth whose peer has the right one too. */
+export function peerOf({ route }: Namespace, inside: Link): Link | undefined {
   if (inside.lowerNamespace === undefined) return undefined;
   const link = route.query(getLinkByIndex(inside.lower));
   return link?.kind === "veth" && link.lower === inside.index ? link : undefined;

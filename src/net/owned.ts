@@ -4,8 +4,8 @@ import type { Request } from "../netlink/message.ts";
 import type { Namespace } from "./namespace.ts";
 
 /**
- * The host's end of a container's interface carries its owner as alias, which `ip link` shows and by which it is
- * found again when the container's namespace cannot be reached.
+ * The host's end of a container's interface, or the interface itself where it has none, carries its owner as alias: `ip
+ * link` shows that, and by it the link is found again when the container has renamed its end or cannot be reached.
  */
 
 /** IFALIASZ (linux/if.h) less the NUL. */

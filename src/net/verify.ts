@@ -4,7 +4,7 @@ import { getLink, IFF_UP, type Link } from "../netlink/link.ts";
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN } from "../netlink/route.ts";
 import { type LinkRoute, listRoutes } from "../netlink/route-list.ts";
 import type { Interface, IpConfig, Result, Route } from "../spec/result.ts";
-import { kernelRoute } from "./configure.ts";
+import { isDefault, kernelRoute } from "./configure.ts";
 import { damaged } from "./damaged.ts";
 import type { Namespace } from "./namespace.ts";
 
@@ -87,7 +87,7 @@ export function verifyRoutes(
 
 /**
  * Only what the result says is compared: later plugins and the kernel may have added to it. Plugins as sbr and vrf move
- * routes into tables of theirs, and may choose a gateway where the result names none.
+ * routes into tables of theirs, and may choose a gateway where the result names none, and for the default route.
  */
 function isSameRoute(present: LinkRoute, wanted: Route, ips: readonly IpConfig[]): boolean {
   const { dst, gateway, table, priority, mtu, advmss } = kernelRoute(wanted, ips);
@@ -97,7 +97,7 @@ function isSameRoute(present: LinkRoute, wanted: Route, ips: readonly IpConfig[]
     (moved || present.table === (table ?? RT_TABLE_MAIN)) &&
     (gateway === undefined ||
       present.gateway?.equals(gateway) === true ||
-      (moved && wanted.gw === undefined)) &&
+      (moved && (wanted.gw === undefined || isDefault(wanted)))) &&
     [
       [priority, present.priority],
       [mtu, present.mtu],

@@ -6,6 +6,7 @@ import { createLink, deleteLink, getLink, type Link, type LinkRef } from "../net
 import { veth } from "../netlink/links/veth.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { allOrNothing } from "./all-or-nothing.ts";
+import { nameTaken } from "./name-taken.ts";
 import type { Namespace } from "./namespace.ts";
 import { markOwner, type Owner } from "./owned.ts";
 
@@ -47,7 +48,7 @@ export function createVeth(wish: VethWish): VethPair {
       return create(wish, name, mac);
     } catch (error) {
       if (!isNetlinkErrno(error, errno.EEXIST)) throw error;
-      if (inside.netns.route.query(getLink(inside.name))) throw nameTaken(inside.name);
+      if (inside.netns.route.query(getLink(inside.name))) throw nameTaken(inside.name, "veth");
       // Another link has the random name.
       if (attempt === NAME_ATTEMPTS) throw error;
     }
@@ -79,14 +80,6 @@ function create({ inside, outside, mtu, owner }: VethWish, name: string, mac: Ma
 /** `veth` and eight digits. */
 export function randomName(host: Host): string {
   return `veth${Array.from(host.random(4), (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
-function nameTaken(name: string): CniError {
-  return new CniError(
-    ErrorCode.InvalidEnvironment,
-    `container veth name provided (${name}) already exists`,
-    `CNI_IFNAME names an interface that the namespace has already. Use another name, or run DEL first.`,
-  );
 }
 
 /** A random, locally administered unicast address. */

@@ -81,9 +81,10 @@ function restore(
   const present = route.dump(listWholeAddresses({ link: link.index, family: 6 }));
   const missing = addresses.filter(({ cidr }) => !present.some((other) => other.cidr.equals(cidr)));
   route.execute(missing.map(copyAddress));
-  // The kernel has made those that come with an address, and nobody else's are replaced.
-  for (const each of gatewaysFirst(routes)) {
+  const copies = gatewaysFirst(routes).map((each) => {
     const table = each.table === RT_TABLE_MAIN && vrfTable !== undefined ? vrfTable : each.table;
-    route.attempt(copyRoute(each, { table, source: sourceFor(each, table, vrfTable) }), errno.EEXIST);
-  }
+    return copyRoute(each, { table, source: sourceFor(each, table, vrfTable) });
+  });
+  // The kernel has made those that come with an address, and nobody else's are replaced.
+  route.execute(copies, errno.EEXIST);
 }

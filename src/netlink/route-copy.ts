@@ -22,9 +22,10 @@ const RTA_ENCAP = 22;
 const RTA_EXPIRES = 23;
 const RTA_NH_ID = 30;
 const RTNH_F_ONLINK = 4;
-/** sizeof(struct rtmsg), and where it has the table and the flags. */
+/** sizeof(struct rtmsg), and where it has the table, then the protocol; the scope, then the type; the flags. */
 const HEADER = 12;
 const TABLE = 4;
+const SCOPE = 6;
 const FLAGS = 8;
 /** Where struct rta_cacheinfo has the lifetime, in hundredths of a second (USER_HZ). */
 const EXPIRES = 8;
@@ -66,6 +67,8 @@ export interface RouteChange {
   readonly table?: number | undefined;
   /** The source address, in place of the route's; null for none. */
   readonly source?: Ip | null | undefined;
+  /** RTPROT_*: who made it; its own unless told. */
+  readonly protocol?: number | undefined;
 }
 
 /** Adds the route behind those to the same destination; EEXIST if it is there already. */
@@ -93,13 +96,18 @@ export function removeCopy(route: WholeRoute, change: RouteChange = {}): Request
   };
 }
 
-function encode({ message, table: own }: WholeRoute, { table = own, source }: RouteChange): Uint8Array {
+function encode(route: WholeRoute, change: RouteChange): Uint8Array {
+  const { message } = route;
+  const { table = route.table, source, protocol = route.protocol } = change;
   const reader = new Reader(message);
   const attributes = reader.attributeList(HEADER);
   const byObject = attributes.some(([type]) => type === RTA_NH_ID);
-  const body = new Writer(message.length + 32).raw(message.subarray(0, TABLE)).u8(table > 255 ? 0 : table);
+  const body = new Writer(message.length + 32)
+    .raw(message.subarray(0, TABLE))
+    .u8(table > 255 ? 0 : table)
+    .u8(protocol);
   // Of the flags (RTNH_F_*, RTM_F_*), all others tell of the state that it is in.
-  body.raw(message.subarray(TABLE + 1, FLAGS)).u32(reader.u32(FLAGS) & RTNH_F_ONLINK);
+  body.raw(message.subarray(SCOPE, FLAGS)).u32(reader.u32(FLAGS) & RTNH_F_ONLINK);
   for (const [type, payload] of attributes) {
     if (type === RTA_TABLE || (type === RTA_PREFSRC && source !== undefined) || (byObject && isWay(type)))
       continue;

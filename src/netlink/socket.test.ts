@@ -237,6 +237,20 @@ test("a request that is often refused gives false, other refusals are errors", (
   assert.equal(refusal(() => row(errno.EPERM).attempt(request("try"), errno.EEXIST)).errno, errno.EPERM);
 });
 
+test("tolerated refusals of a batch are none, the first other one is told", () => {
+  const kernel = (first: number, second: number) =>
+    new ScriptedKernel((last) => [
+      verdict(last - 2, first),
+      verdict(last - 1, second),
+      verdict(last, errno.ENOENT),
+    ]).socket();
+  const requests = ["one", "two", "three"].map((what) => request(what));
+  const tolerated = [errno.EEXIST, errno.ENOENT];
+  kernel(errno.EEXIST, errno.ENOENT).execute(requests, ...tolerated);
+  const error = refusal(() => kernel(errno.EEXIST, errno.EPERM).execute(requests, ...tolerated));
+  assert.deepEqual([error.what, error.errno, error.index], ["two", errno.EPERM, 1]);
+});
+
 test("a question in the same send is answered when the requests are done", () => {
   const ask = (...answers: Answer[]) => {
     const kernel = new ScriptedKernel(...answers);

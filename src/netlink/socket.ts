@@ -93,18 +93,20 @@ export class NetlinkSocket {
    * Sends all requests at once and waits for their acknowledgements. Throws NetlinkError for the first
    * request that was refused.
    *
-   * rtnetlink handles each request by itself: those before and after the refused one have taken place.
+   * rtnetlink handles each request by itself: those before and after the refused one have taken place. Refusals with
+   * one of the `tolerated` error numbers are none.
    *
    * Refusals are always reported; an acknowledgement is asked for only with the last request, which is handled last.
    * Requests that carry NLM_F_ACK themselves are acknowledged instead of it: so is an nfnetlink batch sent, its last
    * message before NFNL_MSG_BATCH_END carrying the flag. The kernel handles a batch as a whole: an error for any
    * message voids it, and one for its first message ends it without acknowledgements.
    */
-  execute(requests: readonly Request[]): void {
+  execute(requests: readonly Request[], ...tolerated: number[]): void {
     if (requests.length === 0) return;
     const batch = this.#prepare(requests);
     this.#sent(this.#sys.send(this.#fd, batch.data, TIMEOUT_MS), batch.requests[0]!.what);
-    this.#collect(batch);
+    const refusal = this.#await(batch, tolerated);
+    if (refusal) throw new NetlinkError(batch.requests[refusal.index]!.what, refusal.verdict, refusal.index);
   }
 
   /**
@@ -131,7 +133,7 @@ export class NetlinkSocket {
     const batch = this.#prepare([...requests, asked]);
     this.#sent(this.#sys.send(this.#fd, batch.data, TIMEOUT_MS), requests[0]?.what ?? what);
     let answer: T | undefined;
-    const refusal = this.#await(batch, (message) => {
+    const refusal = this.#await(batch, [], (message) => {
       answer ??= query.decode(message.body, message.type);
     });
     if (refusal === undefined) return answer;
@@ -188,14 +190,10 @@ export class NetlinkSocket {
     if (messages > SAFE_ACKS) size(SO_RCVBUFFORCE, messages * ACK_COST);
   }
 
-  #collect(batch: Batch): void {
-    const refusal = this.#await(batch);
-    if (refusal) throw new NetlinkError(batch.requests[refusal.index]!.what, refusal.verdict, refusal.index);
-  }
-
-  /** Waits for all acknowledgements; gives the first refusal. */
+  /** Waits for all acknowledgements; gives the first refusal that is not tolerated. */
   #await(
     { requests, first, selective, acknowledged }: Batch,
+    tolerated: readonly number[] = [],
     answered = (_: Message) => {},
   ): Refusal | undefined {
     let missing = requests.filter(acknowledged).length;
@@ -212,7 +210,7 @@ export class NetlinkSocket {
           continue;
         }
         const verdict = readVerdict(message);
-        if (verdict.errno !== 0) refusal ??= { index, verdict };
+        if (verdict.errno !== 0 && !tolerated.includes(verdict.errno)) refusal ??= { index, verdict };
         if (acknowledged(request)) missing--;
         else if (index === 0 && selective) missing = 0;
         waiting = Math.min(index + 1, requests.length - 1);

@@ -47,6 +47,7 @@ test("an interface name has 1 to 15 bytes and none that the kernel refuses", () 
     ["eth:0", "interface name contains / or : or whitespace characters"],
     ["eth 0", "interface name contains / or : or whitespace characters"],
     ["eth\t0", "interface name contains / or : or whitespace characters"],
+    ["eth%d", "interface name contains %"],
   ];
   for (const [name, message] of rows) assert.throws(() => parseIfName(name), { code: 4, message }, name);
 });

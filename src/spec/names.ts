@@ -14,6 +14,9 @@ const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 const NAME_EXPECTED = "It must begin with a letter or digit; letters, digits, _ . and - may follow.";
 const INTERFACE_NAME_BYTES = 15;
 
+/** What the kernel takes for a link's name (dev_valid_name); with %, it would take it for a pattern (dev_alloc_name). */
+export const INTERFACE_NAME = /^(?!\.{1,2}$)[^/:%\s\0]{1,15}$/;
+
 /** Checks CNI_CONTAINERID (specification, "Parameters"). Code 3 if it is empty, code 4 if it has wrong characters. */
 export function parseContainerId(text: string): ContainerId {
   if (text === "")
@@ -25,7 +28,7 @@ export function parseContainerId(text: string): ContainerId {
   return text as ContainerId;
 }
 
-/** Checks the name of an interface (specification, "Parameters"; dev_valid_name in the kernel). Code 4. */
+/** Checks the name of an interface (specification, "Parameters"; dev_valid_name and dev_alloc_name in the kernel). Code 4. */
 export function parseIfName(text: string): InterfaceName {
   const msg = ifNameProblem(text);
   if (msg === undefined) return text as InterfaceName;
@@ -38,6 +41,7 @@ function ifNameProblem(text: string): string | undefined {
     return `interface name is longer than ${INTERFACE_NAME_BYTES} bytes`;
   if (text === "." || text === "..") return "interface name is . or ..";
   if (/[/:\s]/.test(text)) return "interface name contains / or : or whitespace characters";
+  if (text.includes("%")) return "interface name contains %";
   return undefined;
 }
 

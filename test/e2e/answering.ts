@@ -23,13 +23,12 @@ socket.on("message", (answer) => console.log(String(answer))).bind(50505, () => 
   setInterval(() => socket.send("who?", port, address), 20);
 });`;
 
-/** Answers at these ports, by TCP and UDP: the container's ID and the address of who asks. */
-export async function answer(t: TestContext, { world, id }: Container, ...ports: number[]): Promise<void> {
-  const server = world.spawn(
-    t,
-    ...["ip", "netns", "exec", id, process.execPath, "-e", SERVER, id],
-    ...ports.map(String),
-  );
+/** Answers at these ports, by TCP and UDP: the container's ID, or `host`, and the address of who asks. */
+export async function answer(t: TestContext, at: World | Container, ...ports: number[]): Promise<void> {
+  const [world, id, entering] =
+    at instanceof World ? [at, "host", []] : [at.world, at.id, ["ip", "netns", "exec", at.id]];
+  const command = [...entering, process.execPath, "-e", SERVER, id, ...ports.map(String)];
+  const server = world.spawn(t, ...command);
   for await (const line of createInterface(server.stdout)) {
     assert.equal(line, "ready");
     break;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { VERSIONS } from "../../src/spec/versions.ts";
-import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
+import { addLeavesNothing, delClearsKilled, delTells, INJECTIONS } from "./injection.ts";
 import { besideReference, type Container, type Json, reference, World } from "./world.ts";
 
 const type = "bandwidth";
@@ -567,6 +567,17 @@ test("STATUS of bandwidth is ready, and changes nothing", async (t) => {
   assert.deepEqual(w.state(), before);
 });
 
+test("STATUS of bandwidth fails where an ADD could not succeed", async (t) => {
+  const w = await World.start(t);
+  const { code, msg } = w.refused("STATUS", { type, ingressRate: 8 });
+  assert.deepEqual([code, msg], [7, "if rate is set, burst must also be set"]);
+  // The kernel is asked for an IFB, and cannot be.
+  const wrap = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=sendto:error=EOPNOTSUPP"];
+  const { output } = w.call("STATUS", both, undefined, { wrap });
+  assert.match(JSON.stringify(output), /EOPNOTSUPP/);
+  w.status({ type, ...ingress }, { wrap });
+});
+
 for (const injection of INJECTIONS.slice(0, 3))
   test(`ADD of bandwidth, where each ${injection[0]} fails once with ${injection[1]}, leaves nothing`, async (t) => {
     const world = await World.start(t);
@@ -578,6 +589,13 @@ for (const injection of INJECTIONS.slice(0, 3))
     assert.ok(addLeavesNothing({ world, container, config: both, settings }, injection) > 0);
     assert.deepEqual(ifbs(world).length, 1);
   });
+
+test("bandwidth, killed behind any sendto of ADD, leaves nothing that DEL does not find", async (t) => {
+  const world = await World.start(t);
+  const container = world.container();
+  const settings = { prevResult: plug(world, container) };
+  assert.ok(delClearsKilled({ world, container, config: both, settings }, "sendto") > 0);
+});
 
 test("DEL of bandwidth tells of each sendto that fails, and the next DEL removes the rest", async (t) => {
   const world = await World.start(t);

@@ -81,9 +81,13 @@ const wrongs: [
 ];
 test(
   "every plugin refuses what is wrong in the call",
-  ofEach(({ call }) => {
+  ofEach(({ call, config }) => {
     for (const [more, environment, code, msg, details] of wrongs)
       for (const command of ["ADD", "DEL"]) isRefused(call(command, more, environment), code, msg, details);
+    // IPAM plugins look at no namespace.
+    if (config.type === "host-local" || config.type === "static") return;
+    isRefused(call("ADD", {}, { CNI_NETNS: "/run/netns/gone" }), 8, /\/run\/netns\/gone" does not exist$/);
+    isRefused(call("ADD", {}, { CNI_NETNS: "/proc/self/ns/net" }), 8, /is the namespace of the host/);
   }),
 );
 
@@ -119,6 +123,20 @@ test(
       assert.deepEqual(call("GC", { "cni.dev/valid-attachments": list }), SILENCE);
   }),
 );
+
+// Whether the kernel has such links or not: the addresses are there, the link and its master have gone.
+for (const type of ["ipvlan", "macvlan", "vlan"])
+  test(`${type}: DEL gives the addresses back, also without the master`, async (t) => {
+    const w = await World.start(t);
+    const c1 = w.container();
+    const config = { type, ...minimal[type] };
+    for (const more of [{}, { master: "" }, { linkInContainer: true }]) {
+      w.add({ ...config, type: "host-local" }, c1);
+      assert.deepEqual(Object.values(w.reserved()), ["c1 eth0"]);
+      w.del({ ...config, ...more }, c1);
+      assert.deepEqual(w.reserved(), {});
+    }
+  });
 
 /** Links that not every kernel has. */
 const KINDS: Readonly<Record<string, string>> = {

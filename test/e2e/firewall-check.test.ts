@@ -57,8 +57,8 @@ const damages: [backend: string, command: string, msg: RegExp][] = [
   ],
   [
     "nftables",
-    "nft flush chain inet cni_plugins_firewall admin",
-    /^chain inet cni_plugins_firewall admin does not lead to OFFICE$/,
+    "nft flush chain inet cni_plugins_firewall further-admins",
+    /^chain inet cni_plugins_firewall further-admins does not lead to OFFICE$/,
   ],
   [
     "nftables",
@@ -123,6 +123,15 @@ const refusals: [config: Json, settings: Json, code: number, msg: string | RegEx
     7,
     /^invalid configuration: iptablesAdminChainName: expected /,
   ],
+  ...["FORWARD", "CNI-FORWARD", "forward", "further-admins", "bridge-br1"].map(
+    (name) =>
+      [
+        { iptablesAdminChainName: name },
+        {},
+        7,
+        `invalid configuration: iptablesAdminChainName: expected the name of a chain of your own, at most 28 characters, got "${name}"`,
+      ] as (typeof refusals)[number],
+  ),
   [{ backend: "iptables" }, { env: { PATH: "/nowhere" } }, 100, "program iptables-restore not found"],
   [{ backend: "firewalld" }, {}, 100, "firewalld is not running"],
   [

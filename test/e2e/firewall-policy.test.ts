@@ -94,6 +94,59 @@ for (const backend of ["nftables", "iptables"])
     }
   });
 
+for (const backend of ["nftables", "iptables"])
+  test(`${backend}: three bridges, each with another ingressPolicy`, async (t) => {
+    const w = await World.start(t);
+    const chains = (["same-bridge", "isolated", "open"] as const).map((policy, index) => [
+      { ...bridge(index + 1), name: `net${index}` },
+      { ...firewall(backend, policy), name: `net${index}` },
+    ]);
+    const [a, b, c] = chains.map((chain, index) => {
+      const container = w.container(`c${index}`);
+      attach(w, chain, container);
+      return container;
+    }) as [Container, Container, Container];
+    const ways = (together: boolean): Way[] => [
+      [a, address(2, 1), together],
+      [b, address(1, 1), together],
+      [a, address(3, 1), true],
+      [c, address(1, 1), true],
+      [b, address(3, 1), true],
+      [c, address(2, 1), true],
+    ];
+    verify(w, ways(false));
+    // Whose network has no policy any more shuts nobody out. iptables keeps rules about bridges, as in the reference.
+    detach(w, [chains[1]![1]], b);
+    if (backend === "nftables") verify(w, ways(true), "without the isolated one's");
+  });
+
+for (const backend of ["nftables", "iptables"])
+  test(`${backend}: what is routed by a bridge's interface for a VLAN`, async (t) => {
+    const w = await World.start(t);
+    // Both are bridges here: to the firewall, only names matter.
+    const [a, b] = ["br1.100", "br2.200"].map((name, index) => {
+      const container = w.container(`c${index}`);
+      const plugged = w.add({ ...bridge(index + 1, name), name: `net${index}` }, container);
+      const [first, ...others] = plugged.interfaces;
+      const interfaces = [{ name: name.slice(0, 3) }, ...others, first];
+      const prevResult = { ...plugged, interfaces };
+      const config = { ...firewall(backend, "isolated"), name: `net${index}` };
+      w.add(config, container, { prevResult });
+      w.check(config, container, prevResult);
+      return { container, config };
+    });
+    const ways = (together: boolean): Way[] => [
+      [a!.container, address(2, 1), together],
+      [b!.container, address(1, 1), together],
+    ];
+    verify(w, ways(false));
+    if (backend === "iptables") return;
+    assert.equal(entries(w).filter((line) => /^port isolated veth/.test(line)).length, 2);
+    for (const { container, config } of [a!, b!]) w.del(config, container);
+    verify(w, ways(true));
+    assert.deepEqual(entries(w), []);
+  });
+
 test("nftables: isolated holds for frames that only pass through the bridge", async (t) => {
   const w = await World.start(t);
   for (const name of ["iptables", "ip6tables"])

@@ -342,6 +342,19 @@ test("many containers at once: each has its entries, and all go", async (t) => {
   }
 });
 
+test("nftables: a container may have 1,000 addresses", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const ips = Array.from({ length: 1000 }, (_, index) => ({
+    address: `10.1.${index >> 8}.${index & 255}/16`,
+  }));
+  w.add(by("nftables"), c1, { prevResult: { ips } });
+  assert.equal(entries(w).length, 1000);
+  w.check(by("nftables"), c1, { ips });
+  w.del(by("nftables"), c1, { prevResult: { ips } });
+  assert.deepEqual(held(w), NOTHING);
+});
+
 test("with 1,000 containers present ADD and DEL ask the kernel for no more than with one", async (t) => {
   const w = await World.start(t);
   const c1 = w.container();

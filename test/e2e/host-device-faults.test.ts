@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { described, plug, records } from "./host-device.ts";
-import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
+import { addLeavesNothing, delClearsKilled, delTells, INJECTIONS } from "./injection.ts";
 import { World } from "./world.ts";
 
 // A device is never lost: a failed ADD puts it back as it was, a failed DEL tells.
@@ -32,7 +32,7 @@ test("an ADD that fails puts the device back with its addresses, routes and brid
   }
 });
 
-for (const injection of [...INJECTIONS, ["rename", "ENOSPC"]] as const)
+for (const injection of INJECTIONS)
   test(`ADD of host-device, where each ${injection[0]} fails once with ${injection[1]}, leaves nothing`, async (t) => {
     const world = await World.start(t);
     const container = world.container();
@@ -44,6 +44,15 @@ for (const injection of [...INJECTIONS, ["rename", "ENOSPC"]] as const)
     assert.ok(
       addLeavesNothing({ world, container, config: { ...config, ipam }, state, tidy }, injection) > 0,
     );
+  });
+
+for (const call of ["sendto", "write"])
+  test(`DEL clears what an ADD of host-device has left that was killed at a ${call}`, async (t) => {
+    const world = await World.start(t);
+    const container = world.container();
+    plug(world);
+    const state = () => [world.state(), described(world), container.ip("address"), records(world)];
+    assert.ok(delClearsKilled({ world, container, config: { ...config, ipam }, state }, call) > 0);
   });
 
 for (const call of ["sendto", "recvfrom", "unlink", "open"])

@@ -51,6 +51,7 @@ const device = "/sys/devices/pci0000:00/0000:00:05.0";
 for (const [what, wish, directories] of [
   ["device", { device: "dev5" }, []],
   ["device, by another name that it has", { device: "an-alternative-name" }, []],
+  ["device, which is the first of several keys", { device: "dev5", hwaddr: "02:00:00:00:00:99" }, []],
   ["hwaddr", { hwaddr: MAC.toUpperCase() }, []],
   ["kernelpath", { kernelpath: device }, [`${device}/net/dev5`]],
   ["pciBusID", { pciBusID: "0000:00:05.0" }, [`${PCI}/0000:00:05.0/net/dev5`]],
@@ -109,6 +110,8 @@ test("what names no device, or one that cannot be had, is refused and changes no
   const w = await World.start(t);
   const c1 = w.container();
   plug(w);
+  // lo has addresses then: none of them goes.
+  w.must("ip", "link", "set", "lo", "up");
   sysfs(w, [`${PCI}/0000:00:05.0`, `${PCI}/0000:00:06.0/net/gone0`, `${device}/net`, `${AUXILIARY}/aux.1`]);
   const state = () => [w.state(), described(w), c1.ip("link"), records(w)];
   const before = state();
@@ -116,7 +119,6 @@ test("what names no device, or one that cannot be had, is refused and changes no
   for (const [wish, code, msg] of [
     [{}, 7, which],
     [{ device: "", hwaddr: "", kernelpath: "", pciBusID: "", runtimeConfig: {} }, 7, which],
-    [{ device: "dev5", hwaddr: MAC }, 7, which],
     [{ device: "dev6" }, 7, "failed to find host device: device dev6"],
     [{ device: 5 }, 7, "invalid configuration: device: expected a string, got 5"],
     [{ hwaddr: "02:00:00:00:00:99" }, 7, "failed to find host device: hwaddr 02:00:00:00:00:99"],
@@ -133,7 +135,7 @@ test("what names no device, or one that cannot be had, is refused and changes no
     [{ pciBusID: "0000:00:06.0" }, 7, "failed to find host device: pciBusID gone0"],
     [{ runtimeConfig: { deviceID: "x" } }, 7, "runtime config DeviceID x not found or unsupported"],
     [{ runtimeConfig: { deviceID: "aux.1" } }, 7, `deviceID: no network interface in ${AUXILIARY}/aux.1/net`],
-    [{ device: "lo" }, 100, /^cannot set .*lo.*EINVAL/],
+    [{ device: "lo" }, 100, /^cannot set .*lo.*EINVAL.*immutable$/],
     [{ device: "dev5", ipam: { type: "none" } }, 7, "plugin none not found"],
   ] as const) {
     const error = w.refused("ADD", { type: "host-device", ...wish }, c1);
@@ -179,6 +181,11 @@ for (const [what, alter] of [
   ["its name", (c1) => c1.must("sh", "-c", "ip link set eth0 down && ip link set eth0 name mine")],
   ["its alias", (c1) => c1.must("ip", "link", "set", "eth0", "alias", "mine")],
   ["its MAC and MTU", (c1) => c1.must(..."ip link set eth0 address 02:00:00:00:00:77 mtu 1300".split(" "))],
+  [
+    "its name and MAC",
+    (c1) =>
+      c1.must("sh", "-c", "ip link set eth0 down && ip link set eth0 name mine address 02:00:00:00:00:77"),
+  ],
   ["that it is up", (c1) => c1.must("ip", "link", "set", "eth0", "down")],
 ] as const satisfies readonly (readonly [string, (c1: Container) => void])[])
   test(`DEL restores the device after the container has changed ${what}`, async (t) => {
@@ -237,18 +244,22 @@ test("DEL gives the device back although IPAM fails, and tells of that", async (
   assert.deepEqual(w.reserved(), {});
 });
 
-test("DEL finds a device that the kernel has sent home under its name in the container", async (t) => {
-  const w = await World.start(t);
-  const c1 = w.container();
-  plug(w);
-  const before = described(w);
-  w.add({ ...config, ipam }, c1);
-  // As dev_change_net_namespace does it with a network card whose namespace goes.
-  w.must("sh", "-c", "ip -n c1 link set eth0 netns $$ && ip netns delete c1");
-  assert.equal(w.link("eth0").ifalias, "dev5");
-  w.del({ ...config, ipam }, c1, { netns: "" });
-  assert.deepEqual([described(w), w.link("eth0"), w.reserved(), records(w)], [before, undefined, {}, []]);
-});
+for (const [what, change] of [
+  ["", ":"],
+  [", with another MAC", "ip -n c1 link set eth0 address 02:00:00:00:00:77"],
+] as const)
+  test(`DEL finds a device that the kernel has sent home under its name in the container${what}`, async (t) => {
+    const w = await World.start(t);
+    const c1 = w.container();
+    plug(w);
+    const before = described(w);
+    w.add({ ...config, ipam }, c1);
+    // As dev_change_net_namespace does it with a network card whose namespace goes.
+    w.must("sh", "-c", `${change} && ip -n c1 link set eth0 netns $$ && ip netns delete c1`);
+    assert.equal(w.link("eth0").ifalias, "dev5");
+    w.del({ ...config, ipam }, c1, { netns: "" });
+    assert.deepEqual([described(w), w.link("eth0"), w.reserved(), records(w)], [before, undefined, {}, []]);
+  });
 
 for (const [what, damage, msg] of [
   ["the device is gone", "ip link delete eth0", /^interface eth0 is missing in \/run\/netns\/c1$/],
@@ -317,7 +328,6 @@ test("STATUS of host-device: the device must be on the host, and IPAM ready", as
   w.status({ ...config, ipam });
   // The runtime will choose.
   w.status({ type: "host-device", ipam });
-  assert.equal(w.refused("STATUS", { ...config, hwaddr: MAC }).code, 7);
   assert.equal(w.refused("STATUS", { ...config, ipam: { type: "host-local", ranges: [] } }).code, 7);
   w.add(config, c1);
   const { code, msg } = w.refused("STATUS", config);
@@ -338,6 +348,19 @@ test("two devices in one container, and dns of the configuration", async (t) => 
   w.check(second, c1, result, { ifName: "eth1" });
   w.del(second, c1, { ifName: "eth1" });
   assert.deepEqual([!!w.link("dev5"), !!w.link("dev6"), c1.ip("link").length], [true, true, 1]);
+});
+
+test("of containers that want one device at once one gets it, and DEL of all brings it home", async (t) => {
+  const w = await World.start(t);
+  const containers = ["c1", "c2", "c3", "c4"].map((id) => w.container(id));
+  plug(w);
+  const before = described(w);
+  const answers = await Promise.all(containers.map((c) => w.start("ADD", { ...config, ipam }, c)));
+  const refused = answers.filter(({ code }) => code !== 0).map(({ output }) => output);
+  assert.equal(refused.length, 3);
+  for (const { msg, details } of refused) assert.doesNotMatch(`${msg} ${details}`, /undone/);
+  await Promise.all(containers.map((c) => w.start("DEL", { ...config, ipam }, c)));
+  assert.deepEqual([described(w), records(w), w.reserved()], [before, [], {}]);
 });
 
 test("DEL of one network leaves the device of another under the same name", async (t) => {

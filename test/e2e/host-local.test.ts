@@ -179,6 +179,33 @@ test("killed at any moment, nothing is given twice and nothing is lost", async (
   );
 });
 
+test("with 1,000 addresses reserved ADD and DEL open as few files as with one", async (t) => {
+  const network = new Network(t, [[{ subnet: "10.7.0.0/20" }]]);
+  const trace = join(network.dataDir, "trace");
+  const wrap = ["strace", "-qq", "-o", trace, "-e", "trace=open,openat,getdents64"];
+  /** How often each asks for a file or a directory's names. */
+  const opened = async () => {
+    const counts: number[] = [];
+    for (const command of ["ADD", "DEL"]) {
+      assert.equal((await network.run(network.ours, command, "c1", wrap)).code, 0);
+      counts.push(readFileSync(trace, "utf8").trim().split("\n").length);
+    }
+    return counts;
+  };
+  // The first of each, here and after others have been there, reads everything.
+  await opened();
+  const few = await opened();
+  for (let n = 0; n < 1000; n++) {
+    const address = `10.7.${8 + Math.floor(n / 250)}.${1 + (n % 250)}`;
+    writeFileSync(join(network.directory, address), `other${n}\r\neth0`);
+  }
+  const [first] = await opened();
+  assert.ok(first! > 1000);
+  // The container's part of the index has others in it now, and is written again rather than removed.
+  const [add, del] = few;
+  assert.deepEqual(await opened(), [add, del! + 1]);
+});
+
 test("reservations of an earlier boot are given again", async (t) => {
   const network = new Network(t, [[{ subnet: "10.7.0.0/29" }]]);
   for (const id of names(5, "old")) await network.add(network.ours, id);

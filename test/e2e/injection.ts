@@ -78,6 +78,21 @@ export function addLeavesNothing(subject: Subject, [call, errno]: Injection): nu
   return count;
 }
 
+/** Kills an ADD at each of its `call`s in turn; gives how many there were. After the DEL that follows all is as before. */
+export function delClearsKilled(subject: Subject, call: string): number {
+  const { world: w, container, config, settings } = subject;
+  w.del(config, container, { ...settings, prevResult: w.add(config, container, settings) });
+  const before = stateOf(subject);
+  const trace = tracing(subject, call);
+  for (let nth = 1; ; nth++) {
+    const wrap = trace.wrap("-e", `inject=${call}:signal=KILL:when=${nth}`);
+    const { code } = w.call("ADD", config, container, { ...settings, wrap });
+    w.del(config, container, settings);
+    assert.deepEqual(stateOf(subject), before, `${call} ${nth}`);
+    if (code === 0) return nth - 1;
+  }
+}
+
 /** Lets each `call` of a DEL fail once in turn; gives how many DELs told so. The next DEL then removes the rest. */
 export function delTells(subject: Subject, call: string): number {
   const { world: w, container, config, settings } = subject;

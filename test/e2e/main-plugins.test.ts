@@ -27,6 +27,7 @@ for (const config of [bridge, ptp, { type: "loopback" }])
       ["interface", { ifName: "a/b" }, 4, "interface name contains / or : or whitespace characters"],
       ["interface", { ifName: "a:b" }, 4, "interface name contains / or : or whitespace characters"],
       ["interface", { ifName: "a-name-of-16-byt" }, 4, /longer than 15/],
+      ["interface", { ifName: "eth%d" }, 4, "interface name contains %"],
       ["namespace", { netns: "/run/netns/gone" }, 8, 'CNI_NETNS "/run/netns/gone" does not exist'],
       ["namespace", { netns: "" }, 8, 'CNI_NETNS "" is empty'],
       ["namespace", { netns: "/etc/passwd" }, 8, /is not a network namespace$/],
@@ -125,6 +126,25 @@ for (const config of [bridge, ptp]) {
     c1.must("ip", "link", "set", "eth0", "name", "mine");
     w.del(config, c1, { prevResult });
     assert.deepEqual([left(w), c1.link("mine")], [nothing, undefined]);
+  });
+
+  test(`${type}: DEL after an ADD that found the name taken leaves the interface to its owner`, async (t) => {
+    const w = await World.start(t);
+    w.must("ip", "link", "add", "m0", "up", "type", "bridge");
+    const owners = [config, type === "ptp" ? bridge : ptp, { type: "macvlan", master: "m0", ipam }];
+    const second = { ...config, name: "second" };
+    for (const [i, owner] of owners.entries()) {
+      const c1 = w.container(`c${i}`);
+      const result = w.add(owner, c1);
+      assert.equal(w.refused("ADD", second, c1).code, 4);
+      w.del(second, c1);
+      w.check({ ...owner, macspoofchk: false }, c1, result);
+      w.del(owner, c1);
+      assert.equal(c1.link(), undefined);
+      w.refused("ADD", second, c1, { ifName: "lo" });
+      w.del(second, c1, { ifName: "lo" });
+    }
+    assert.deepEqual(left(w), nothing);
   });
 
   test(`${type}: DEL goes on after a step that fails, and reports it`, async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { answer, ask, keepAsking, outside } from "./answering.ts";
+import { answer, ask, keepAsking, outside, type Transport } from "./answering.ts";
 import { BACKENDS, bridge, containers, portmap, portsLeft } from "./portmap.ts";
 import { type Container, type Json, World } from "./world.ts";
 
@@ -242,6 +242,45 @@ test("a port of another container is refused, and its holder named", async (t) =
   w.add({ ...held, name: "other" }, c2, { prevResult: second });
 });
 
+test("a port is refused that another container has by the other backend, or by another implementation", async (t) => {
+  const w = await World.start(t);
+  const [c1, c2] = [w.container("c1"), w.container("c2")];
+  const [first, second] = [{ prevResult: w.add(bridge, c1) }, { prevResult: w.add(bridge, c2) }];
+  const on = (backend: string, ...mappings: string[]) => portmap(mappings, { backend });
+  for (const [mine, others, holder] of [
+    ["nftables", "iptables", "container c1 (network net)"],
+    ["iptables", "nftables", "container c1 (network net, interface eth0)"],
+  ] as const) {
+    w.add(on(others, "8080:80", "192.0.2.1:8081:80/udp"), c1, first);
+    const before = w.state();
+    for (const [mapping, port] of [
+      ["8080:80", "8080/tcp"],
+      ["192.0.2.1:8081:80/udp", "192.0.2.1:8081/udp"],
+    ] as const) {
+      const { code, msg } = w.refused("ADD", on(mine, "9000:80", mapping), c2, second);
+      assert.deepEqual([code, msg], [100, `host port ${port} is already in use by ${holder}`]);
+      assert.deepEqual(w.state(), before);
+    }
+    w.add(on(mine, "8080:80/udp", "8081:80"), c2, second);
+    w.del(on(mine), c2, second);
+    w.del(on(others), c1, first);
+  }
+  w.add(on("nftables", "8082:80"), c1, first);
+  w.must(
+    "nft",
+    "add",
+    "rule",
+    "ip",
+    "cni_hostport",
+    "hostports",
+    'tcp dport 8080 dnat to 10.1.0.2:80 comment "c1"',
+  );
+  const { msg } = w.refused("ADD", on("nftables", "8080:80"), c2, second);
+  assert.equal(msg, "host port 8080/tcp is already in use by container c1");
+  w.add(on("nftables", "8080:80/udp"), c2, second);
+  w.add(on("nftables", "8080:80"), c1, first);
+});
+
 test("a port with conditions is refused to another container with the same ones", async (t) => {
   const w = await World.start(t);
   const [c1, c2] = [w.container("c1"), w.container("c2")];
@@ -299,6 +338,95 @@ for (const backend of BACKENDS)
     }
   });
 
+for (const more of [
+  { backend: "nftables" },
+  { backend: "iptables" },
+  { conditionsV4: ["ip saddr != 192.0.2.9"], conditionsV6: ["ip6 saddr != fd99::9"] },
+])
+  test(`${JSON.stringify(more)}: a port on two networks of a container: the second takes over from the first`, async (t) => {
+    const w = await World.start(t);
+    const [c1, c2] = [w.container("c1"), w.container("c2")];
+    // By iptables the one that came last has the port of one address.
+    const ports = more.backend === "iptables" ? ["8080:80"] : ["8080:80", "127.0.0.1:8081:80/udp"];
+    const ranges = [[{ subnet: "10.2.0.0/24" }], [{ subnet: "fd02::/64" }]];
+    const other = { ...bridge, name: "other", bridge: "br1", ipam: { type: "host-local", ranges } };
+    const first = { prevResult: w.add(bridge, c1) };
+    const second = { prevResult: w.add(other, c1, { ifName: "eth1" }), ifName: "eth1" };
+    const stranger = { prevResult: w.add(bridge, c2) };
+    await answer(t, c1, 80);
+    const [on1, on2] = ["net", "other"].map((name) => portmap(ports, { ...more, name }));
+    const seen = () =>
+      ports.map((port) =>
+        ask(w, "127.0.0.1", Number(/80\d\d/.exec(port)), /tcp|udp/.exec(port)?.[0] as Transport),
+      );
+    for (const order of ["first", "second"]) {
+      w.add(on1, c1, first);
+      w.add(on2, c1, second);
+      w.check(on1, c1, first.prevResult);
+      w.check(on2, c1, second.prevResult, second);
+      assert.deepEqual(
+        seen(),
+        ports.map(() => "c1 10.1.0.1"),
+      );
+      // Again, as a runtime does after a restart.
+      w.add(on2, c1, second);
+      assert.deepEqual(
+        seen(),
+        ports.map(() => "c1 10.1.0.1"),
+      );
+      if (order === "first") {
+        w.del(on1, c1, first);
+        assert.deepEqual(
+          seen(),
+          ports.map(() => "c1 10.2.0.1"),
+        );
+        w.check(on2, c1, second.prevResult, second);
+      } else w.del(on2, c1, second);
+      if (!("conditionsV4" in more))
+        assert.match(
+          w.refused("ADD", on1, c2, stranger).msg,
+          /^host port 8080\/tcp is already in use by container c1 /,
+        );
+      if (order === "first") w.del(on2, c1, second);
+      else w.del(on1, c1, first);
+      assert.deepEqual(portsLeft(w), []);
+      assert.deepEqual(
+        w.rules().filter((rule) => /(net|other)\/c\d/.test(rule)),
+        [],
+      );
+    }
+    w.add(on1, c2, stranger);
+  });
+
+test("programs of the host that serve 127.0.0.1 alone are not reached by containers", async (t) => {
+  const w = await World.start(t);
+  const [one, two] = await containers(t, w, 2);
+  await answer(t, w, 7777);
+  const c2 = two!.container;
+  // It takes another machine's 127.0.0.1 for its own no more.
+  c2.must("sysctl", "-q", "net.ipv4.conf.eth0.route_localnet=1");
+  c2.must("ip", "link", "set", "lo", "down");
+  c2.must("ip", "route", "add", "127.0.0.1", "via", "10.1.0.1");
+  w.must("nft", "add table ip mine; add chain ip mine in { type nat hook prerouting priority -100; }");
+  w.must("nft", "add rule ip mine in tcp dport 7778 dnat to 127.0.0.1:7777");
+  const config = portmap(["8080:80"]);
+  const asked = () => [
+    ask(c2, "127.0.0.1", 7777, "tcp", 1),
+    ask(c2, "10.1.0.1", 7777),
+    // What the host's administrator leads there.
+    ask(c2, "10.1.0.1", 7778),
+    ask(w, "127.0.0.1", 7777),
+    ask(w, "127.0.0.1", 8080),
+  ];
+  const rest = ["host 10.1.0.3", "host 10.1.0.3", "host 127.0.0.1", "c1 10.1.0.1"];
+  w.add(config, one!.container, { prevResult: one!.result });
+  assert.deepEqual(asked(), ["", ...rest]);
+  w.must("nft", "flush", "chain", "ip", "cni_hostport", "input");
+  assert.deepEqual(asked(), ["host 10.1.0.3", ...rest]);
+  const { msg } = w.refused("CHECK", config, one!.container, { prevResult: one!.result });
+  assert.equal(msg, "forwarding of ports is not in effect");
+});
+
 test("with 1,000 ports present ADD and DEL ask the kernel for no more than with one", async (t) => {
   const w = await World.start(t);
   const [c1, c2] = [w.container("c1"), w.container("c2")];
@@ -343,7 +471,7 @@ test("twenty at once, where nothing was before: each has its port, and the rules
     );
   for (const { code, output } of await both("ADD")) assert.equal(code, 0, JSON.stringify(output));
   const rules = w.rules().filter((rule) => rule.includes("cni_hostport"));
-  assert.deepEqual([rules.length, new Set(rules).size, w.elements().length], [21, 21, 100]);
+  assert.deepEqual([rules.length, new Set(rules).size, w.elements().length], [22, 22, 100]);
   for (const [index, container] of all.entries()) w.check(config(index), container, address(index));
   for (const { code, output } of await both("DEL")) assert.equal(code, 0, JSON.stringify(output));
   assert.deepEqual(portsLeft(w), []);

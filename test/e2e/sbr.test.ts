@@ -85,8 +85,8 @@ test("without options: each address has a table, from 100, with the interface's 
     "from fd02::2 lookup 103",
     "from fd01::2 lookup 101",
   ]);
-  assert.equal(routes(c1, 102)[0], "default via 10.2.0.1 dev eth2");
-  assert.equal(routes(c1, 103, 6)[1], "default via fd02::1 dev eth2 metric 1024 pref medium");
+  assert.equal(routes(c1, 102)[0], "default via 10.2.0.1 dev eth2 proto 112");
+  assert.equal(routes(c1, 103, 6)[1], "default via fd02::1 dev eth2 proto 112 metric 1024 pref medium");
 });
 
 for (const type of ["bridge", "ptp"])
@@ -143,15 +143,17 @@ test("gateways: the tables' default routes lead there, in place of IPAM's", asyn
   const result = join(
     w,
     c1,
-    network(1, { routes: [{ dst: "0.0.0.0/0" }, { dst: "10.9.0.0/16" }] as Json }),
+    network(1, {
+      routes: [{ dst: "0.0.0.0/0" }, { dst: "::/0", gw: "fd01::1" }, { dst: "10.9.0.0/16" }] as Json,
+    }),
     options,
   );
   assert.deepEqual(routes(c1, 100), [
-    "default via 10.1.0.9 dev eth1",
+    "default via 10.1.0.9 dev eth1 proto 112",
     "10.1.0.0/24 dev eth1 proto kernel scope link src 10.1.0.2",
     "10.9.0.0/16 via 10.1.0.1 dev eth1",
   ]);
-  assert.equal(routes(c1, 101, 6)[1], "default via fd01::9 dev eth1 metric 1024 pref medium");
+  assert.equal(routes(c1, 101, 6)[1], "default via fd01::9 dev eth1 proto 112 metric 1024 pref medium");
   const config = { ...sbr, name: "net1", ...options };
   w.check(config, c1, result, { ifName: "eth1" });
   w.check(network(1).main, c1, result, { ifName: "eth1" });
@@ -161,7 +163,7 @@ test("gateways: the tables' default routes lead there, in place of IPAM's", asyn
   // One family may be left to IPAM.
   join(w, c1, network(2), { gateways: ["fd02::9"] });
   assert.equal(routes(c1, 102)[0], "default via 10.2.0.1 dev eth2");
-  assert.equal(routes(c1, 103, 6)[1], "default via fd02::9 dev eth2 metric 1024 pref medium");
+  assert.equal(routes(c1, 103, 6)[1], "default via fd02::9 dev eth2 proto 112 metric 1024 pref medium");
 });
 
 test("addSourceHints: the routes to the subnets stay, with the addresses as source", async (t) => {
@@ -171,7 +173,7 @@ test("addSourceHints: the routes to the subnets stay, with the addresses as sour
   const hints = () => [routes(c1, "main"), routes(c1, "main", 6)].flat();
   assert.deepEqual(hints(), [
     "10.1.0.0/24 dev eth1 proto kernel scope link src 10.1.0.2",
-    "fd01::/64 dev eth1 proto kernel src fd01::2 metric 256 pref medium",
+    "fd01::/64 dev eth1 proto 112 src fd01::2 metric 256 pref medium",
   ]);
   assert.equal(routes(c1, 100).length, 2);
   const config = { ...sbr, name: "net1", addSourceHints: true };
@@ -321,7 +323,7 @@ test("two sbr in one chain", async (t) => {
   c1.must(..."ip route add 192.0.2.0/24 dev eth1".split(" "));
   w.add({ ...sbr, name: "net1", gateways: ["10.1.0.9"] }, c1, settings);
   assert.deepEqual([routes(c1, 100).length, routes(c1, "main")], [3, []]);
-  assert.equal(routes(c1, 100)[0], "default via 10.1.0.9 dev eth1");
+  assert.equal(routes(c1, 100)[0], "default via 10.1.0.9 dev eth1 proto 112");
   w.add({ ...sbr, name: "net1", table: 70_000 }, c1, settings);
   assert.equal(rules(c1)[0], "from 10.1.0.2 lookup 70000");
   w.del({ ...sbr, name: "net1", table: 70_000 }, c1, settings);
@@ -397,6 +399,42 @@ test("DEL removes the rules, whatever has gone before", async (t) => {
   w.del(sbr, c1, { ...one, netns: "", prevResult: result });
   c1.vanish();
   w.del(sbr, c1, { ...one, prevResult: result });
+});
+
+test("DEL puts the routes back: an interface that stays is as it was, and may have sbr again", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const cases: [network: Network, options: Json][] = [
+    [network(1), {}],
+    [network(1, { type: "ptp" }), {}],
+    [network(1), { addSourceHints: true }],
+    // A default route that sbr adds is its own.
+    [network(1, { routes: [] }), {}],
+    [network(1, { routes: [] }), { gateways: ["10.1.0.9", "fd01::9"], addSourceHints: true }],
+  ];
+  join(w, c1, network(2));
+  for (const [{ main, ifName }, options] of cases) {
+    const what = JSON.stringify([main.type, options]);
+    const prevResult = w.add(main, c1, { ifName });
+    c1.must(..."ip route add 192.0.2.0/24 dev eth1".split(" "));
+    const config = { ...sbr, name: "net1", ...options };
+    const before = routing(c1);
+    for (let times = 0; times < 2; times++) {
+      w.add(config, c1, { ifName, prevResult });
+      w.check(config, c1, prevResult, { ifName });
+      w.del(config, c1, { ifName, prevResult });
+      assert.deepEqual(routing(c1), before, what);
+      w.check(main, c1, prevResult, { ifName });
+    }
+    w.del(main, c1, { ifName });
+  }
+  // A table that somebody else has made stays as it is.
+  const { main, ifName } = network(1);
+  const prevResult = w.add(main, c1, { ifName });
+  for (const line of ["rule add from 10.1.0.2 lookup 300", "route add 192.0.2.0/24 dev eth1 table 300"])
+    c1.must("ip", ...line.split(" "));
+  w.del({ ...sbr, name: "net1" }, c1, { ifName, prevResult });
+  assert.deepEqual(routes(c1, 300), ["192.0.2.0/24 dev eth1 scope link"]);
 });
 
 test("the reference removes our rules, and we the reference's", besideReference, async (t) => {
@@ -494,6 +532,7 @@ test("bad input is refused, and nothing is left", async (t) => {
       7,
       /^invalid configuration: gateways\[0\]: expected an IP address .*, got "none"$/,
     ],
+    [{ gateways: ["10.1.0.1", "::"] }, prevResult, 7, "gateways: :: is no gateway"],
     [
       { gateways: ["10.1.0.1", "10.1.0.2"] },
       prevResult,
@@ -539,30 +578,57 @@ for (const injection of INJECTIONS.slice(0, 2))
     const one = network(1);
     const prevResult = world.add(one.main, container, one);
     const config = { ...sbr, name: "net1", addSourceHints: true };
-    // DEL leaves the tables to the interface.
-    const tidy = () => {
-      world.del(one.main, container, one);
-      container.must("ip", "link", "add", "eth1", "type", "veth", "peer", "name", "other");
-      container.must("ip", "link", "set", "other", "up");
-      container.must("ip", "link", "set", "eth1", "up");
-      for (const address of ["10.1.0.2/24", "fd01::2/64"])
-        container.must("ip", "address", "add", address, "dev", "eth1", "nodad");
-      container.must("ip", "route", "add", "default", "via", "10.1.0.1");
-      container.must("ip", "route", "add", "default", "via", "fd01::1");
-    };
     const state = () => routing(container);
     const settings = { ifName: "eth1", prevResult };
-    assert.ok(addLeavesNothing({ world, container, config, settings, tidy, state }, injection) >= 5);
+    assert.ok(addLeavesNothing({ world, container, config, settings, state }, injection) >= 5);
   });
+
+test("what an ADD leaves that is killed, DEL removes", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const one = network(1);
+  const prevResult = w.add(one.main, c1, one);
+  const before = routing(c1);
+  const config = { ...sbr, name: "net1", addSourceHints: true };
+  let kills = 0;
+  for (; ; kills++) {
+    const inject = `inject=sendto:signal=SIGKILL:when=${kills + 1}`;
+    const wrap = ["strace", "-qq", "-o", "/dev/null", "-e", inject];
+    if (w.call("ADD", config, c1, { ...one, prevResult, wrap }).code === 0) break;
+    w.del(config, c1, kills % 2 ? one : { ...one, prevResult });
+    assert.deepEqual(routing(c1), before, inject);
+  }
+  assert.ok(kills >= 5);
+});
+
+test("ADD once more: where it fails, the tables are as they were", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const one = network(1);
+  const prevResult = join(w, c1, one);
+  c1.must(..."ip route add 192.0.2.0/24 dev eth1".split(" "));
+  const before = routing(c1);
+  const config = { ...sbr, name: "net1", gateways: ["10.1.0.9", "fd01::9"] };
+  let failed = 0;
+  for (let nth = 1; ; nth++) {
+    const wrap = ["strace", "-qq", "-o", "/dev/null", "-e", `inject=sendto:error=EPERM:when=${nth}`];
+    const { code, output } = w.call("ADD", config, c1, { ...one, prevResult, wrap });
+    if (code === 0) break;
+    failed++;
+    assert.doesNotMatch(output.details ?? "", /undone/);
+    assert.deepEqual(routing(c1), before, `sendto ${nth}: ${output.msg}`);
+  }
+  assert.ok(failed >= 5);
+  assert.equal(routes(c1, 100)[0], "default via 10.1.0.9 dev eth1 proto 112");
+});
 
 test("DEL tells of each request that fails, and the next DEL removes the rest", async (t) => {
   const world = await World.start(t);
   const container = world.container();
   const one = network(1);
   const prevResult = world.add(one.main, container, one);
-  // DEL leaves a table's routes to the interface: they are not back for the next ADD.
-  const config = { ...sbr, name: "net1", table: 500 };
-  const state = () => rules(container);
+  const config = { ...sbr, name: "net1" };
+  const state = () => routing(container);
   const settings = { ifName: "eth1", prevResult };
   assert.ok(delTells({ world, container, config, settings, state }, "sendto") >= 5);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { root } from "../root.ts";
-import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
+import { addLeavesNothing, delClearsKilled, delTells, INJECTIONS } from "./injection.ts";
 import { type Container, World } from "./world.ts";
 
 const VERSIONS = ["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
@@ -171,7 +171,7 @@ test("tap refuses what is wrong, and leaves nothing", async (t) => {
     [{}, { args: "MAC=x" }, 4, 'CNI_ARGS: invalid MAC "x"'],
     [{}, { args: "X=y" }, 4, /unknown args X$/],
     [{}, { ifName: "lo" }, 4, "container interface name provided (lo) already exists"],
-    [{}, { ifName: "tap%d" }, 4, "no tap device can be named tap%d"],
+    [{}, { ifName: "tap%d" }, 4, "interface name contains %"],
     [{ ipam: { type: "none" } }, {}, 7, "plugin none not found"],
     [{ ipam: { type: "static" } }, {}, 100, "IPAM plugin returned missing IP config"],
     [{ selinuxContext: "a:b:c" }, {}, 100, 'selinuxContext "a:b:c" cannot be set: the host has no SELinux'],
@@ -227,6 +227,12 @@ for (const injection of [...INJECTIONS.slice(0, 2), ["ioctl", "EPERM"], ["open",
     const addresses = [{ address: "10.1.0.2/24" }, { address: "fd01::2/64" }];
     const config = { ...tap, owner: 1234, group: 5678, ipam: { type: "static", addresses } };
     assert.ok(addLeavesNothing({ world, container: world.container(), config }, injection) > 0);
+  });
+
+for (const call of ["sendto", "ioctl"])
+  test(`DEL clears what an ADD of tap has left that was killed at a ${call}`, async (t) => {
+    const world = await World.start(t);
+    assert.ok(delClearsKilled({ world, container: world.container(), config: { ...tap, ipam } }, call) > 0);
   });
 
 test("DEL of tap tells of each sendto that fails, and the next DEL removes the rest", async (t) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VERSIONS } from "../../src/spec/versions.ts";
 import { ask, variables } from "./ask.ts";
-import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
+import { addLeavesNothing, delClearsKilled, delTells, INJECTIONS } from "./injection.ts";
 import { besideReference, type Container, type Json, reference, World } from "./world.ts";
 
 // The plugin tuning behind another one: here, what that one made is a veth pair within the container.
@@ -168,6 +168,17 @@ const wrong: readonly [config: Json, code: number, msg: string | RegExp][] = [
     7,
     "duplicated sysctl keys are not allowed",
   ],
+  [{ sysctl: { "net.ipv4.ip_forward\0": "1" } }, 7, 'invalid net sysctl key: "net.ipv4.ip_forward\\u0000"'],
+  [{ sysctl: { [`net.${"x".repeat(300)}`]: "1" } }, 7, /^unknown sysctl "net\.x+/],
+  // It is the host's, and read-only elsewhere.
+  [{ sysctl: { "net.core.rmem_max": "5" } }, 7, "sysctl net.core.rmem_max cannot be set in a container"],
+  // The kernel takes the first numbers before it sees the rest.
+  [
+    { sysctl: { "net.ipv4.tcp_rmem": "5000 5001 x" } },
+    7,
+    /^sysctl net\.ipv4\.tcp_rmem does not take the value/,
+  ],
+  [{ mac: "02:00:5e:00:53:01:02:03" }, 7, "MAC address 02:00:5e:00:53:01:02:03 is none for eth0"],
   [{ mac: "02:00" }, 7, /mac: expected a MAC address .*, got "02:00"$/],
   [{ mac: "01:00:5e:00:00:01" }, 100, /^cannot set mac 01:00:5e:00:00:01.* of eth0: /],
   [{ mtu: 70000 }, 100, /^cannot set .*mtu 70000.* of eth0: /],
@@ -182,6 +193,7 @@ test("what cannot be set is refused, and all is as before", async (t) => {
     settingsOf(c1),
     sysctl(c1, "net/ipv4/ip_forward"),
     sysctl(c1, "net/core/somaxconn"),
+    sysctl(c1, "net/ipv4/tcp_rmem"),
     backups(w),
   ];
   const before = state();
@@ -440,6 +452,28 @@ const damages: readonly [what: readonly string[], msg: string | RegExp][] = [
   [["sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"], 'sysctl net/ipv4/ip_forward is "0", not "1"'],
   [["ip", "link", "del", "eth0"], "interface eth0 is missing in /run/netns/c1"],
 ];
+test("what the interface cannot be any more does not stop DEL, and all else is restored", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  w.must("ip", "link", "add", "m0", "up", "mtu", "1500", "type", "bridge");
+  w.add({ type: "macvlan", master: "m0" }, c1);
+  const { mac } = settingsOf(c1);
+  const config = { type: "tuning", mtu: 1300, mac: MAC, promisc: true };
+  w.add(config, c1, chained);
+  w.must("ip", "link", "set", "m0", "mtu", "1400");
+  w.del(config, c1, chained);
+  const { mtu, promisc, ...now } = settingsOf(c1);
+  assert.deepEqual([mtu, promisc, now.mac, backups(w)], [1300, false, mac, {}]);
+});
+
+for (const call of ["sendto", "open", "write", "rename"])
+  test(`tuning, killed behind any ${call} of ADD, leaves nothing that DEL does not find`, async (t) => {
+    const [world, container] = await start(t);
+    const state = () => [settingsOf(container), backups(world)];
+    const { sysctl: _, ...config } = everything;
+    assert.ok(delClearsKilled({ world, container, config, settings: chained, state }, call) > 0);
+  });
+
 test("CHECK finds each setting that is not as ADD has left it", async (t) => {
   const [w, c1] = await start(t);
   for (const [damage, msg] of damages) {
@@ -473,10 +507,10 @@ test("GC removes the backups of what is not in the list, and nothing else", asyn
   w.must(
     "sh",
     "-c",
-    `cd ${FOLDER}; cp stale_eth0.json stale_eth0.json.42.tmp; cp foreign_eth0.json foreign_eth0.json.42.tmp
+    `cd ${FOLDER}; cp stale_eth0.json stale_eth0.json.tmp; cp foreign_eth0.json foreign_eth0.json.tmp
      echo '{"mtu": 1500}' > theirs_eth0.json; echo '{"network": "net"}' > notes.txt`,
   );
-  const theirs = ["foreign_eth0.json", "foreign_eth0.json.42.tmp"];
+  const theirs = ["foreign_eth0.json", "foreign_eth0.json.tmp"];
   w.gc(config, ["keep/eth0", "gone/eth0", "stale/eth1"]);
   assert.deepEqual(names(), [...theirs, "keep_eth0.json", "notes.txt", "theirs_eth0.json"]);
   w.gc(config, []);

@@ -18,6 +18,7 @@ test("bad input is refused, and nothing is left", async (t) => {
     [{}, prevResult, `invalid configuration: vrfname: ${name} nothing`],
     [{ vrfname: "" }, prevResult, `invalid configuration: vrfname: ${name} ""`],
     [{ vrfname: "a/b" }, prevResult, `invalid configuration: vrfname: ${name} "a/b"`],
+    [{ vrfname: "blue%d" }, prevResult, `invalid configuration: vrfname: ${name} "blue%d"`],
     [
       { vrfname: "sixteencharacter" },
       prevResult,

@@ -63,7 +63,7 @@ test("the framework is made once, and mended", (t) => {
   const host = onKernel(t, undefined);
   const wish: FirewallWish = {
     ...wishIn(host),
-    ingress: { policy: "isolated", bridge: "br0", port: "veth0" },
+    ingress: { policy: "isolated", bridge: "br0", router: "br0", port: "veth0" },
   };
   assert.equal(hasFramework(wish), false);
   acceptByNftables(wish, framework);

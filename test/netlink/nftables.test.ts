@@ -72,7 +72,7 @@ import {
   markType,
 } from "../../src/netlink/nftables/set.ts";
 import { counter, limit } from "../../src/netlink/nftables/statements.ts";
-import { addTable, deleteTable, listTables } from "../../src/netlink/nftables/table.ts";
+import { addTable, deleteTable, getTable, listTables } from "../../src/netlink/nftables/table.ts";
 import { NetlinkSocket } from "../../src/netlink/socket.ts";
 import { TestNamespace } from "./namespaces.ts";
 
@@ -168,6 +168,7 @@ test("rules are what nft understands by them", (t) => {
     ["ct mark set 0x00000007", setConnectionMark(7)],
     ["ct state established,related accept", matchConnectionState("established", "related"), verdict(accept)],
     ["ct status dnat accept", matchConnectionStatus("dnat"), verdict(accept)],
+    ["ct status ! dnat accept", matchConnectionStatus("dnat", { not: true }), verdict(accept)],
     ["fib daddr type local counter", matchLocal("daddr"), counter],
     ["limit rate 10/second burst 7 packets accept", limit(10, { burst: 7 }), verdict(accept)],
   ];
@@ -257,6 +258,8 @@ test("tables and chains come and go, with their comments", (t) => {
   );
   assert.deepEqual(ns.netfilter.dump(listTables()), [{ ...table, comment: "hello" }]);
   assert.deepEqual(ns.netfilter.dump(listTables("ip")), []);
+  assert.deepEqual(ns.netfilter.query(getTable(table)), { ...table, comment: "hello" });
+  assert.equal(ns.netfilter.query(getTable({ ...table, name: "other" })), undefined);
   assert.deepEqual(ns.netfilter.dump(listChains("inet")), [
     { ...post, base, comment: "there", use: 0 },
     { table, name: "c", use: 0 },
@@ -345,6 +348,12 @@ test("rules are listed by what they mention, and deleted by handle", (t) => {
   assert.deepEqual(
     listed().map(({ comment }) => comment),
     ["front", "abcd", "x\u00c3\u00a9", undefined],
+  );
+  const [front] = listed("front");
+  ns.commit(addRule({ table, chain: "c", expressions: [verdict(accept)], comment: "second" }, front!.handle));
+  assert.deepEqual(
+    listed().map(({ comment }) => comment),
+    ["front", "second", "abcd", "x\u00c3\u00a9", undefined],
   );
   assert.throws(
     () => ns.commit(deleteRule({ table, name: "c" }, first!.handle)),

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VERSIONS } from "../../src/spec/versions.ts";
 import { testExample } from "../e2e/example.ts";
-import { addLeavesNothing } from "../e2e/injection.ts";
+import { addLeavesNothing, delTells } from "../e2e/injection.ts";
 import { type Container, type Json, World } from "../e2e/world.ts";
 
 /** The plugin vrf, which needs a kernel with VRFs: run by test/vm-run where ours has none. */
@@ -221,6 +221,8 @@ test("ptp, sbr before and behind vrf, macvlan", async (t) => {
   );
   const behind = plug(w, c1, 3);
   w.add(vrf("green"), c1, behind.settings);
+  const [green] = vrfs(c1)[0].flatMap((line: string) => /^green (\d+)$/.exec(line)?.[1] ?? []);
+  const inGreen = [routes(c1, green), routes(c1, green, 6)];
   w.add({ ...sbr, name: "net3" }, c1, behind.settings);
   const [, table] = /from 10.3.0.2 lookup (\d+)/.exec(c1.must("ip", "rule"))!;
   assert.deepEqual(routes(c1, table!), [
@@ -229,6 +231,10 @@ test("ptp, sbr before and behind vrf, macvlan", async (t) => {
   ]);
   assert.equal(w.exec(["ping", "-c", "1", "-W", "20", "10.3.0.2"]).code, 0);
   w.check({ ...sbr, name: "net3" }, c1, behind.settings.prevResult, behind.settings);
+  w.del({ ...sbr, name: "net3" }, c1, behind.settings);
+  const back = [routes(c1, green), routes(c1, green, 6)];
+  assert.deepEqual(back, [inGreen[0]!.map((line) => line.replace(" src 10.3.0.2", "")), inGreen[1]]);
+  w.check(vrf("green"), c1, behind.settings.prevResult, behind.settings);
 
   const ipam = { type: "static", addresses: [{ address: "10.3.0.5/24" }, { address: "fd03::5/64" }] };
   const macvlan = { type: "macvlan", name: "net4", master: "br3", ipam };
@@ -383,6 +389,31 @@ test("ADD, where each sendto fails once, leaves nothing", async (t) => {
   ];
   const subject = { world, container, config: vrf("blue"), settings, state, tidy };
   assert.ok(addLeavesNothing(subject, ["sendto", "EPERM"]) >= 8);
+});
+
+test("DEL tells of each request that fails, and the next DEL does the rest", async (t) => {
+  const world = await World.start(t);
+  const container = world.container();
+  const [one, two] = [1, 2].map((n) => plug(world, container, n));
+  const subject = { world, container, config: vrf("blue"), state: () => vrfs(container) };
+  assert.ok(delTells({ ...subject, settings: one!.settings }, "sendto") >= 2);
+  // The VRF stays for another interface.
+  world.add(vrf("blue"), container, two!.settings);
+  assert.ok(delTells({ ...subject, settings: one!.settings }, "sendto") >= 2);
+});
+
+test("what an ADD leaves that is killed, DEL removes, or GC", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  for (let nth = 1, killed = true; killed; nth++) {
+    const { main, settings } = plug(w, c1, 1);
+    const wrap = ["strace", "-qq", "-o", "/dev/null", "-e", `inject=sendto:signal=SIGKILL:when=${nth}`];
+    killed = w.call("ADD", vrf("blue"), c1, { ...settings, wrap }).code !== 0;
+    if (nth % 2 === 0) w.del(vrf("blue"), c1, settings);
+    w.del(main, c1, settings);
+    w.gc(vrf("blue"), []);
+    assert.deepEqual(vrfs(c1), [[], []], `killed at sendto ${nth}`);
+  }
 });
 
 test("all versions", async (t) => {

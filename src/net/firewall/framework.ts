@@ -35,7 +35,7 @@ import {
 import type { FirewallWish } from "./wish.ts";
 
 /** Leads to chains for the administrator's own rules that have another name than usual. */
-export const ADMIN: ChainId = { table: TABLE, name: "admin" };
+export const ADMIN: ChainId = { table: TABLE, name: "further-admins" };
 
 /** The requests that make what is missing of all that a wish builds on. What is there stays. */
 export function requests({ netns: { netfilter }, adminChain, ingress }: FirewallWish): Request[] {

@@ -4,7 +4,7 @@
  * CNI-FORWARD, which leads to the administrator's chain and accepts what comes from containers, and answers to them.
  */
 import type { Cidr } from "../../address/cidr.ts";
-import type { FirewallWish } from "./wish.ts";
+import type { FirewallWish, Ingress } from "./wish.ts";
 
 export const FORWARD = "FORWARD";
 export const CONTAINERS = "CNI-FORWARD";
@@ -42,7 +42,7 @@ export function wantedRules({ addresses, adminChain, ingress }: FirewallWish, fa
       jump(FORWARD, COMMENT, CONTAINERS),
       jump(CONTAINERS, `${COMMENT.replace("rules", "admin overrides")}`, adminChain),
       ...ofFamily.flatMap(addressRules),
-      ...(ingress ? isolationRules(ingress.bridge, ingress.policy) : []),
+      ...(ingress ? isolationRules(ingress) : []),
     ],
   };
 }
@@ -56,16 +56,20 @@ export function addressRules({ host, ip }: Cidr): WantedRule[] {
   ];
 }
 
-function isolationRules(bridge: string, policy: "same-bridge" | "isolated"): WantedRule[] {
+/** Packets that only pass through the bridge have its name, where iptables sees them; a VLAN's routed ones do not. */
+function isolationRules({ policy, bridge, router }: Ingress): WantedRule[] {
   const comment = (policies: string) => `-m comment --comment "${COMMENT} (ingressPolicy: ${policies})"`;
   const [own, any] = [comment(policy), comment("same-bridge|isolated")];
-  const within = rule(STAGE_1, "first", `-i ${bridge} -o ${bridge} ${own} -j DROP`, bridge);
+  const names = bridge === router ? [bridge] : [bridge, router];
+  const of = (rest: (name: string) => WantedRule) => names.map(rest);
   return [
     rule(FORWARD, "first", `${any} -j ${STAGE_1}`, STAGE_1),
-    rule(STAGE_1, "first", `-i ${bridge} ! -o ${bridge} ${own} -j ${STAGE_2}`, bridge),
-    ...(policy === "isolated" ? [within] : []),
+    ...of((name) => rule(STAGE_1, "first", `-i ${name} ! -o ${name} ${own} -j ${STAGE_2}`, name)),
+    ...(policy === "isolated"
+      ? of((name) => rule(STAGE_1, "first", `-i ${name} -o ${name} ${own} -j DROP`, name))
+      : []),
     rule(STAGE_1, "last", `${any} -j RETURN`, COMMENT),
-    rule(STAGE_2, "first", `-o ${bridge} ${any} -j DROP`, bridge),
+    ...of((name) => rule(STAGE_2, "first", `-o ${name} ${any} -j DROP`, name)),
     rule(STAGE_2, "last", `${any} -j RETURN`, COMMENT),
   ];
 }

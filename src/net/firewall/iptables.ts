@@ -1,8 +1,7 @@
-/** The firewall by iptables. See firewall-iptables-rules.ts for the layout. */
-
-import { withIptablesLock } from "../iptables/lock.ts";
+/** The firewall by iptables. See iptables-rules.ts for the layout. */
 import { restoreIptables, transaction } from "../iptables/programs.ts";
 import { type IptablesTable, readIptables } from "../iptables/table.ts";
+import { withNamespaceLock } from "../namespace-lock.ts";
 import { type WantedRules, wantedRules } from "./iptables-rules.ts";
 import { recordAddresses } from "./records.ts";
 import type { FirewallWish } from "./wish.ts";
@@ -11,7 +10,7 @@ import type { FirewallWish } from "./wish.ts";
 export function acceptByIptables(wish: FirewallWish): void {
   const { netns, addresses } = wish;
   const { host } = netns;
-  withIptablesLock(host, () => {
+  withNamespaceLock(netns, () => {
     recordAddresses(
       host,
       wish,

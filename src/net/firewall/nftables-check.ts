@@ -30,9 +30,9 @@ export function checkNftables(wish: FirewallWish): void {
   for (const { family, ip } of addresses)
     verifyElement(netfilter, addressSet(family), ip.bytes, `address ${ip} is not accepted`);
   if (ingress === undefined) return;
-  const { policy, bridge, port } = ingress;
+  const { policy, bridge, router, port } = ingress;
   for (const claim of claimsOf(policy)) {
-    for (const [set, { key }] of bridgeEntries(claim, bridge))
+    for (const [set, { key }] of bridgeEntries(claim, router))
       verifyElement(netfilter, set, key, `ingressPolicy ${policy} is not in effect for ${bridge}`);
     const key = attachmentKey(netns.host, wish, claim);
     verifyElement(netfilter, ATTACHMENTS, key, `ingressPolicy ${policy} does not count this container`);

@@ -15,6 +15,7 @@ import {
 } from "../../netlink/nftables/element.ts";
 import type { Verdict } from "../../netlink/nftables/expressions.ts";
 import { whereNftables } from "../../netlink/nftables/support.ts";
+import { getTable } from "../../netlink/nftables/table.ts";
 import type { NetlinkSocket } from "../../netlink/socket.ts";
 import { networkHash, ownerHash } from "../masquerade/owner.ts";
 import type { Namespace } from "../namespace.ts";
@@ -26,10 +27,10 @@ import {
   bridgeEntries,
   type Claim,
   countingChain,
-  FORWARD,
   PORTS,
   SWITCHED_FORWARD,
   sharedSet,
+  TABLE,
 } from "./nftables.ts";
 
 /** How often others may change what we have just read. */
@@ -97,17 +98,13 @@ function remove(
   let found = false;
   const canExpire = hasTimeoutUpdates(netns.host);
   whereNftables(netns, (netfilter) => {
-    if (netfilter.query(countUses(FORWARD)) === undefined) return;
     for (let attempt = 1; ; attempt++) {
       // Who shares an address, and who is the last on a bridge, is true only as long as nobody changes it.
       const generation = netfilter.query(readGeneration());
-      const all = find(netfilter);
-      const requests = [
-        ...FAMILIES.flatMap((family) =>
-          releaseAddresses(netfilter, family, all.addresses[family], isMeant, canExpire),
-        ),
-        ...releaseBridges(netfilter, all.claims.filter(isMeant), mention, isMeant),
-      ];
+      const requests = netfilter.query(getTable(TABLE))
+        ? release(netfilter, find(netfilter), mention, isMeant, canExpire)
+        : // Somebody has deleted the one table and not the other.
+          releasePorts(netfilter, mention, isMeant);
       if (requests.length === 0) return;
       found = true;
       try {
@@ -119,6 +116,21 @@ function remove(
     }
   });
   return found;
+}
+
+function release(
+  netfilter: NetlinkSocket,
+  { addresses, claims }: Found,
+  mention: string,
+  isMeant: IsMeant,
+  canExpire: boolean,
+): Request[] {
+  return [
+    ...FAMILIES.flatMap((family) =>
+      releaseAddresses(netfilter, family, addresses[family], isMeant, canExpire),
+    ),
+    ...releaseBridges(netfilter, claims.filter(isMeant), mention, isMeant),
+  ];
 }
 
 /**
@@ -160,15 +172,8 @@ function releaseBridges(
   mention: string,
   isMeant: IsMeant,
 ): Request[] {
-  const requests: Request[] = [];
+  const requests = claims.map(({ key }) => deleteElements(ATTACHMENTS, [{ key }]));
   const names = claims.map(({ data }) => (data as Verdict).chain ?? "");
-  if (claims.length > 0)
-    requests.push(
-      deleteElements(
-        ATTACHMENTS,
-        claims.map(({ key }) => ({ key })),
-      ),
-    );
   if (names.some((name) => name.startsWith(countingChain("isolated", "").name)))
     requests.push(...releasePorts(netfilter, mention, isMeant));
   for (const name of new Set(names)) {

@@ -142,17 +142,13 @@ export function claimsOf(policy: "same-bridge" | "isolated"): Claim[] {
   return policy === "isolated" ? ["bridge", "isolated"] : ["bridge"];
 }
 
+/** A request for each: only some 400 would go into one. */
 function addresses(
   { addresses: all }: FirewallWish,
   comment: string,
   request: typeof addElements,
 ): Request[] {
-  return ([4, 6] as const).flatMap((family) => {
-    const elements = all
-      .filter((address) => address.family === family)
-      .map(({ ip }) => ({ key: ip.bytes, comment }));
-    return elements.length > 0 ? [request(addressSet(family), elements)] : [];
-  });
+  return all.map(({ family, ip }) => request(addressSet(family), [{ key: ip.bytes, comment }]));
 }
 
 /** Removes what has been given up, but is still there for a tick: it would keep its former owner's name. */
@@ -172,14 +168,14 @@ function furtherOwners({ netns, addresses: all, ...owner }: FirewallWish, commen
 
 function claims({ netns, ingress, ...owner }: FirewallWish, comment: string): Request[] {
   if (ingress === undefined) return [];
-  const { policy, bridge, port } = ingress;
+  const { policy, router, port } = ingress;
   const requests = claimsOf(policy).flatMap((claim) => {
-    const chain = countingChain(claim, bridge);
+    const chain = countingChain(claim, router);
     const isThere = netns.netfilter.query(countUses(chain)) !== undefined;
     return [
       // To add it once more would be a change, which costs a grace period.
       ...(isThere ? [] : [addChain(chain)]),
-      ...bridgeEntries(claim, bridge).map(([into, element]) => addElements(into, [element])),
+      ...bridgeEntries(claim, router).map(([into, element]) => addElements(into, [element])),
       addElements(ATTACHMENTS, [
         { key: attachmentKey(netns.host, owner, claim), data: jump(chain.name), comment },
       ]),

@@ -1,7 +1,7 @@
 import { type Cidr, hostCidr } from "../../address/cidr.ts";
-import { withIptablesLock } from "../iptables/lock.ts";
 import { networkHash, ownerHash } from "../masquerade/owner.ts";
 import type { Namespace } from "../namespace.ts";
+import { withNamespaceLock } from "../namespace-lock.ts";
 import type { Owner } from "../owned.ts";
 import { removeFromIptables } from "./iptables-remove.ts";
 import { collectFromNftables, removeFromNftables } from "./nftables-remove.ts";
@@ -50,7 +50,7 @@ function removeByAddress(
 ): void {
   const { host } = netns;
   if (addresses.length === 0 && !listRecords(host).some(isOurs)) return;
-  withIptablesLock(host, () => {
+  withNamespaceLock(netns, () => {
     const records = listRecords(host);
     const ours = records.filter(isOurs);
     const held = new Set(records.filter((record) => !isOurs(record)).map(({ ip }) => `${ip}`));

@@ -7,6 +7,8 @@ export interface Ingress {
   /** The containers of the same bridge, or none. */
   readonly policy: "same-bridge" | "isolated";
   readonly bridge: string;
+  /** By which its packets are routed: the bridge itself, or an interface of its own for the VLAN. */
+  readonly router: string;
   /** The container's port of the bridge: the host's end of its veth pair. */
   readonly port?: string | undefined;
 }

@@ -12,6 +12,8 @@ import {
 } from "../../netlink/nftables/match.ts";
 import { matchMark } from "../../netlink/nftables/match-state.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
+import type { Conditions } from "./plan.ts";
+import type { PortForwardWish } from "./wish.ts";
 
 const PROTOCOLS: readonly string[] = ["tcp", "udp", "sctp"];
 /** Values in braces multiply: each combination is a rule. */
@@ -19,6 +21,14 @@ const ALTERNATIVES_MAX = 64;
 
 /** One condition: what must hold all together, for one of its values. */
 type Match = (value: string, options: Not) => Expression[];
+
+/** The conditions of a wish. Code 7 for words that are not known. */
+export function conditionsOf({ conditionsV4, conditionsV6 }: PortForwardWish): Conditions {
+  return (family) => {
+    const words = (family === 4 ? conditionsV4 : conditionsV6).filter((word) => word !== "");
+    return words.length > 0 ? parseConditions(words, family) : [];
+  };
+}
 
 /**
  * What `conditionsV4` or `conditionsV6` say, as alternatives: of one of them all expressions must match. One without

@@ -6,14 +6,14 @@ import { whereNftables } from "../../netlink/nftables/support.ts";
 import { commentsOf, natTable } from "../iptables/nft.ts";
 import { hasLegacyTable, saveIptables } from "../iptables/programs.ts";
 import type { Namespace } from "../namespace.ts";
-import { removeForwardsOf } from "./iptables-remove.ts";
 import {
   HOSTPORTS,
   hostPortsChain,
   hostPortsComment,
   type IptablesOwner,
   readEntries,
-} from "./iptables-rules.ts";
+} from "./iptables-layout.ts";
+import { removeForwardsOf } from "./iptables-remove.ts";
 
 /** Deletes the network's chains of all but these containers. */
 export function collectIptablesForwards(

@@ -18,7 +18,7 @@ import {
   type IptablesOwner,
   readEntries,
   readPortRules,
-} from "./iptables-rules.ts";
+} from "./iptables-layout.ts";
 
 const NFTA_TARGET_INFO = 3;
 

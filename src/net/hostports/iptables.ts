@@ -1,21 +1,19 @@
-/** Port forwarding by iptables. See hostports-iptables-rules.ts for the layout. */
+/** Port forwarding by iptables. What that consists of is in iptables-layout.ts. */
 import { check, type Host, LOCK_EX, O_RDONLY } from "../../host/host.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { allOrNothing } from "../all-or-nothing.ts";
 import { mayHaveNatChain } from "../iptables/nft.ts";
 import { natTransaction, restoreIptables, saveIptables } from "../iptables/programs.ts";
-import { removeIptablesForwards } from "./iptables-remove.ts";
 import {
-  conditionsOf,
   type Entry,
   HOSTPORTS,
   hostPortsChain,
   keyOf,
   readEntries,
   readPortRules,
-  type WantedRules,
-  wantedRules,
-} from "./iptables-rules.ts";
+} from "./iptables-layout.ts";
+import { removeIptablesForwards } from "./iptables-remove.ts";
+import { conditionsOf, type WantedRules, wantedRules } from "./iptables-rules.ts";
 import { describePort, type FamilyForwards, forwardsByFamily, type PortForwardWish } from "./wish.ts";
 
 const LOCK_TIMEOUT_MS = 60_000;
@@ -86,7 +84,7 @@ function deletion(line: string): string {
  * Code 100 if one of the ports leads to another container, unless conditions tell who gets what. The same container may
  * have it on several networks: the first one's rules come first.
  */
-function refuseTaken(
+export function refuseTaken(
   wish: PortForwardWish,
   { family, mappings }: FamilyForwards,
   present: readonly string[],

@@ -12,34 +12,20 @@
  *       chain hostports         { dnat ip to meta l4proto . th dport map @forwards }
  *       chain masquerading      { type nat hook postrouting …;
  *                                 ct status dnat ip saddr & 255.255.255.0 . ip daddr @masquerade_24 masquerade }
+ *       chain input             { type filter hook input …; what neighbours send to 127.0.0.0/8: drop }
  *     }
  *
- * A port is an element of a map: it costs the same to add, to find and to remove however many there are. The chains are
- * those of other implementations of the plugin, which write a rule for each port into `hostports`.
+ * A port is an element of a map: it costs the same to add, to find and to remove however many there are. Of one network
+ * of a container, that is: a second one that is given the same port has a rule behind the map, which takes over when the
+ * first has gone. Ports with conditions are rules before it. The chains are those of other implementations of the plugin,
+ * which write a rule for each port into `hostports`.
  */
 import { type Cidr, everywhere, hostCidr } from "../../address/cidr.ts";
 import { Ip } from "../../address/ip.ts";
 import type { TableId } from "../../netlink/nftables/batch.ts";
-import {
-  type Base,
-  type ChainId,
-  type Hook,
-  PRIORITY_DSTNAT,
-  PRIORITY_SRCNAT,
-} from "../../netlink/nftables/chain.ts";
+import type { ChainId } from "../../netlink/nftables/chain.ts";
 import { concatenate, type Element } from "../../netlink/nftables/element.ts";
-import { type Expression, jump, verdict } from "../../netlink/nftables/expressions.ts";
-import { lookUp, matchSet } from "../../netlink/nftables/lookup.ts";
-import {
-  ipAddress,
-  ipNetwork,
-  l4Protocol,
-  portBytes,
-  protocolBytes,
-  transportPort,
-} from "../../netlink/nftables/match.ts";
-import { matchConnectionStatus, matchLocal } from "../../netlink/nftables/match-state.ts";
-import { dnatToResult, masquerade } from "../../netlink/nftables/nat.ts";
+import { portBytes, protocolBytes } from "../../netlink/nftables/match.ts";
 import {
   inetProtocol,
   inetService,
@@ -54,13 +40,12 @@ export type ChainName =
   | "hostip_hostports"
   | "hostports"
   | "hostports_all"
+  | "input"
   | "masquerading"
   | "output"
   | "prerouting";
 
-/** How many rules `hostports_all` has and how many lead there, when all is whole. */
-export const HOSTPORTS_ALL_USES = 4;
-/** The same for the chains of ports, where ours are the only ones. */
+/** How many rules `hostports` has and how many lead there, if all is whole and the map's is the only one. */
 export const HOSTPORTS_USES = 2;
 
 /** An element of ours, and what it is for. */
@@ -70,71 +55,12 @@ export interface Entry extends Element {
   readonly mapping?: PortMapping;
 }
 
-export interface LayoutRule {
-  readonly chain: ChainName;
-  readonly expressions: readonly Expression[];
-  /** Before the others of its chain. */
-  readonly first?: boolean;
-}
-
 export function tableOf(family: 4 | 6): TableId {
   return { family: family === 4 ? "ip" : "ip6", name: "cni_hostport" };
 }
 
 export function chainOf(family: 4 | 6, name: ChainName): ChainId {
   return { table: tableOf(family), name };
-}
-
-/** All chains, each before those that lead to it. */
-export function chains(): [ChainName, Base?][] {
-  const nat = (hook: Hook, priority: number): Base => ({ type: "nat", hook, priority });
-  return [
-    ["hostip_hostports"],
-    ["hostports"],
-    ["hostports_all"],
-    ["prerouting", nat("prerouting", PRIORITY_DSTNAT)],
-    ["output", nat("output", PRIORITY_DSTNAT)],
-    ["masquerading", nat("postrouting", PRIORITY_SRCNAT)],
-  ];
-}
-
-/** Maps and sets, those for sources in networks of these prefix lengths among them. */
-export function sets(family: 4 | 6, prefixLengths: Iterable<number>): NamedSet[] {
-  return [
-    forwards(family, false),
-    forwards(family, true),
-    ...[...prefixLengths].map((length) => masqueraded(family, length)),
-  ];
-}
-
-/** The rules that are there once, for all ports. */
-export function rules(family: 4 | 6, prefixLengths: Iterable<number>): LayoutRule[] {
-  const toAll = [matchLocal("daddr"), verdict(jump("hostports_all"))];
-  const port = [l4Protocol, transportPort("dport")];
-  const to = (...fields: typeof port) =>
-    [lookUp(fields, forwards(family, fields.length > 2).name), dnatToResult(family)] as const;
-  return [
-    { chain: "prerouting", expressions: toAll },
-    { chain: "output", expressions: toAll },
-    { chain: "hostports_all", expressions: [verdict(jump("hostip_hostports"))], first: true },
-    { chain: "hostports_all", expressions: [verdict(jump("hostports"))] },
-    { chain: "hostip_hostports", expressions: to(ipAddress("daddr", family), ...port) },
-    { chain: "hostports", expressions: to(...port) },
-    ...[...prefixLengths].map((length) => ({
-      chain: "masquerading" as const,
-      expressions: masquerading(family, length),
-    })),
-  ];
-}
-
-/** `ct status dnat ip saddr & MASK . ip daddr @… masquerade`: of what is forwarded, that which comes from such a network. */
-function masquerading(family: 4 | 6, prefixLength: number): Expression[] {
-  const fields = [ipNetwork("saddr", family, prefixLength), ipAddress("daddr", family)];
-  return [
-    matchConnectionStatus("dnat"),
-    matchSet(fields, masqueraded(family, prefixLength).name),
-    masquerade(),
-  ];
 }
 
 /** The elements that a wish stands for in one family: for its ports, and for what is to be masqueraded. */
@@ -173,7 +99,8 @@ function keyOf({ hostIP, protocol, hostPort }: PortMapping): Uint8Array {
   return hostIP ? concatenate(hostIP.bytes, ...port) : concatenate(...port);
 }
 
-function forwards(family: 4 | 6, byAddress: boolean): NamedSet {
+/** The map of ports: of one address of the host, or of all. */
+export function forwards(family: 4 | 6, byAddress: boolean): NamedSet {
   const address = family === 4 ? ipv4Address : ipv6Address;
   const port = [inetProtocol, inetService];
   return {
@@ -184,7 +111,8 @@ function forwards(family: 4 | 6, byAddress: boolean): NamedSet {
   };
 }
 
-function masqueraded(family: 4 | 6, prefixLength: number): NamedSet {
+/** The set of what is masqueraded: a source's network of that length, and a container's address. */
+export function masqueraded(family: 4 | 6, prefixLength: number): NamedSet {
   const address = family === 4 ? ipv4Address : ipv6Address;
   return { table: tableOf(family), name: `masquerade_${prefixLength}`, key: [address, address] };
 }

@@ -9,15 +9,17 @@ const LOADED = [2, 3, 4];
 
 /** Whether a rule of the kernel consists of these expressions, as far as their names, fields and operands tell. */
 export function isMadeOf({ expressions }: ListedRule, wanted: readonly Expression[]): boolean {
-  return summary(expressions) === summaryOf(wanted);
+  return summary(expressions) === textOf(wanted);
 }
 
-/** Whether a rule of the kernel begins with these expressions, to the same extent. */
-export function beginsWith({ expressions }: ListedRule, wanted: readonly Expression[]): boolean {
-  return summary(expressions).startsWith(summaryOf(wanted));
+/** What a rule of the kernel matches, before it decides or translates: a text to compare with that of `textOf`. */
+export function matchesOf({ expressions }: ListedRule): string {
+  const end = expressions.findIndex(({ name }) => name === "immediate");
+  return summary(end < 0 ? expressions : expressions.slice(0, end));
 }
 
-function summaryOf(wanted: readonly Expression[]): string {
+/** Expressions as a text, the same for the same names, fields and operands. */
+export function textOf(wanted: readonly Expression[]): string {
   const written = new Writer().nest(ANY, (list) => {
     for (const append of wanted) append(list);
   });

@@ -80,12 +80,9 @@ export function matchConnectionState(...names: (keyof typeof states)[]): Express
   );
 }
 
-/** `ct status dnat` */
-export function matchConnectionStatus(...names: (keyof typeof statuses)[]): Expression {
-  return anyBit(
-    connection(NFT_CT_STATUS),
-    names.map((name) => statuses[name]),
-  );
+/** `ct status dnat`; with `not`, `ct status ! dnat`. */
+export function matchConnectionStatus(name: keyof typeof statuses, { not = false }: Not = {}): Expression {
+  return anyBit(connection(NFT_CT_STATUS), [statuses[name]], { not });
 }
 
 /** `fib daddr type local`: the address is one of this host's. */
@@ -119,7 +116,8 @@ function loadChanged(field: Field, value: number, mask: number): Expression {
   };
 }
 
-function anyBit(field: Field, bits: number[]): Expression {
+/** Some of the bits are set; with `not`, none. */
+function anyBit(field: Field, bits: number[], { not = false }: Not = {}): Expression {
   const mask = number(bits.reduce((all, bit) => all | bit, 0));
-  return match(field, number(0), { not: true, mask });
+  return match(field, number(0), { not: !not, mask });
 }

@@ -13,6 +13,7 @@ const NFTA_RULE_TABLE = 1;
 const NFTA_RULE_CHAIN = 2;
 const NFTA_RULE_HANDLE = 3;
 const NFTA_RULE_EXPRESSIONS = 4;
+const NFTA_RULE_POSITION = 6;
 const NFTA_RULE_USERDATA = 7;
 
 /** The kernel's number for a rule, unique in its table. */
@@ -34,9 +35,9 @@ export interface ListedRule {
   readonly comment?: string;
 }
 
-/** `nft add rule`: behind the rules that the chain has. */
-export function addRule(rule: Rule): Request {
-  return newRule(rule, NLM_F_CREATE | NLM_F_APPEND);
+/** `nft add rule`: behind the rules that the chain has or, with a `position`, right behind that one. */
+export function addRule(rule: Rule, position?: RuleHandle): Request {
+  return newRule(rule, NLM_F_CREATE | NLM_F_APPEND, position);
 }
 
 /** `nft insert rule`: before the rules that the chain has. */
@@ -79,7 +80,11 @@ export function listRules(table: TableId, chain?: string, mention?: string): Dum
   return { ...question(NFT_MSG_GETRULE, table.family, what, write, decode), mention };
 }
 
-function newRule({ table, chain, expressions, comment }: Rule, flags: number): Request {
+function newRule(
+  { table, chain, expressions, comment }: Rule,
+  flags: number,
+  position?: RuleHandle,
+): Request {
   return request(
     NFT_MSG_NEWRULE,
     flags,
@@ -92,6 +97,7 @@ function newRule({ table, chain, expressions, comment }: Rule, flags: number): R
         .nest(NFTA_RULE_EXPRESSIONS, (list) => {
           for (const append of expressions) append(list);
         });
+      if (position !== undefined) into.be64Attribute(NFTA_RULE_POSITION, position);
       writeComment(into, NFTA_RULE_USERDATA, comment);
     },
   );

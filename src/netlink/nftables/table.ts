@@ -1,5 +1,5 @@
-import { Reader } from "../codec.ts";
-import { type Dump, NLM_F_CREATE, type Request } from "../message.ts";
+import { Reader, type Writer } from "../codec.ts";
+import { type Dump, NLM_F_CREATE, type Query, type Request } from "../message.ts";
 import { type Family, familyNamed, HEADER, question, request, type TableId } from "./batch.ts";
 import { decodeComment, writeComment } from "./comment.ts";
 
@@ -28,6 +28,14 @@ export function deleteTable({ family, name }: TableId): Request {
   return request(NFT_MSG_DELTABLE, 0, family, `delete table ${family} ${name}`, (into) => {
     into.textAttribute(NFTA_TABLE_NAME, name);
   });
+}
+
+/** For `NetlinkSocket.query`: undefined if there is no such table. */
+export function getTable({ family, name }: TableId): Query<Table> {
+  const write = (into: Writer) => {
+    into.textAttribute(NFTA_TABLE_NAME, name);
+  };
+  return question(NFT_MSG_GETTABLE, family, `read table ${family} ${name}`, write, decodeTable);
 }
 
 /** `nft list tables` */

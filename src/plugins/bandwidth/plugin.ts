@@ -1,6 +1,6 @@
 import { definePlugin } from "../../plugin/define.ts";
 import { add } from "./add.ts";
-import { config, limitsOf } from "./config.ts";
+import { config } from "./config.ts";
 import { del } from "./del.ts";
 
 /** Limits how many bits a second go to and come from a container. */
@@ -9,9 +9,9 @@ export const plugin = definePlugin({
   config,
   add,
   del,
-  status: ({ config }) => void limitsOf(config),
   lazy: {
     check: () => import("./check.ts"),
+    status: () => import("./status.ts"),
     gc: () => import("./gc.ts"),
   },
 });

@@ -3,6 +3,7 @@ import type { Attachment } from "../../plugin/types.ts";
 import { cniArgs } from "../../spec/capabilities/cni-args.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import { dns } from "../../spec/fields.ts";
+import { INTERFACE_NAME } from "../../spec/names.ts";
 import {
   array,
   boolean,
@@ -18,8 +19,6 @@ import {
 const MAX_VLAN = 4094;
 /** The VLAN of untagged frames on a trunk for which no `vlan` is given. */
 const NATIVE_VLAN = 1;
-/** IFNAMSIZ (linux/if.h) less the NUL, and dev_valid_name in the kernel. */
-const INTERFACE_NAME = /^(?!\.{1,2}$)[^/:\s]{1,15}$/;
 
 export const config = object({
   /** The bridge's name; it is made if it is not there. */

@@ -1,13 +1,12 @@
 import { removeMacSpoofCheck } from "../../net/macspoof/macspoof.ts";
 import { removeMasquerade } from "../../net/masquerade/masquerade.ts";
-import { removeOwned } from "../../net/owned.ts";
-import { removeLink } from "../../net/veth.ts";
+import { removeOwnedVeth } from "../../net/owned-veth.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 import { type BridgeConfig, spoofCheckId } from "./config.ts";
 
 /** Takes the container off the bridge. The bridge stays, for the next one. */
 export function del(request: DelRequest<BridgeConfig>, cleanup: Cleanup): void {
-  const { config, netns, hostNetns, ifName, ipam, prevResult } = request;
+  const { config, hostNetns, ipam, prevResult } = request;
   // First: what the kernel frees after a grace period waits during the link's own.
   if (config.ipMasq)
     cleanup.step("remove the masquerade rules", () =>
@@ -19,10 +18,7 @@ export function del(request: DelRequest<BridgeConfig>, cleanup: Cleanup): void {
     );
   if (config.macspoofchk)
     cleanup.step("remove the MAC spoof check", () => removeMacSpoofCheck(hostNetns, spoofCheckId(request)));
-  cleanup.step("delete the interface", () => {
-    // By its owner, if the container has renamed it, or cannot be reached.
-    if (!netns || !removeLink(netns, ifName)) removeOwned(hostNetns, "veth", request);
-  });
+  cleanup.step("delete the interface", () => removeOwnedVeth(request));
   // Behind the interface: nobody else is to get its addresses before.
   if (ipam) cleanup.step("release the addresses", () => ipam.del());
 }

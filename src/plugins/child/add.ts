@@ -1,10 +1,7 @@
 import { type ChildWish, createChildLink } from "../../net/child-link.ts";
-import { configureInterface } from "../../net/configure.ts";
 import { checkMtu, findMaster } from "../../net/master.ts";
 import type { Link } from "../../netlink/link.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
-import type { Interface, Result } from "../../spec/result.ts";
-import { hasDns } from "../dns.ts";
 import type { ChildConfig } from "./config.ts";
 
 /** Makes the container's interface on its master, which `master` names if the configuration does not; it is down. */
@@ -20,24 +17,4 @@ export function addChild(
   const mtu = config.mtu || undefined;
   const wish = { kind, master: { netns: below, link }, netns, name: ifName, mtu, mac, owner: request };
   return undo.keep(createChildLink(wish)).link;
-}
-
-/** Gives the interface what was leased for it, and tells of both. It is the only interface in the result. */
-export function configureChild(
-  { config, netns }: AddRequest<ChildConfig>,
-  link: Link,
-  leased: Result,
-): Result {
-  const ips = (leased.ips ?? []).map((ip) => ({ ...ip, interface: 0 }));
-  configureInterface(netns, link, { ips, routes: leased.routes ?? [] });
-  return {
-    interfaces: [describeChild(link, netns.path)],
-    ips,
-    ...(leased.routes && { routes: leased.routes }),
-    ...(hasDns(config.dns) ? { dns: config.dns } : leased.dns && { dns: leased.dns }),
-  };
-}
-
-export function describeChild({ name, mac }: Link, sandbox: string): Interface {
-  return { name, mac: `${mac}`, sandbox };
 }

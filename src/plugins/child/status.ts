@@ -24,8 +24,9 @@ function availableMaster(netns: Namespace, name: string): Link {
 /** Throws if the kernel has no links of this kind, and no module for it. */
 export function requireKind({ hostNetns }: StatusRequest<unknown>, kind: string): void {
   try {
-    // Nothing comes of it: a kernel that has the kind refuses a link that is on no other.
-    hostNetns.route.execute([createLink({ kind }, { name: "status" })]);
+    // Nothing comes of it: a kernel that has the kind refuses a link that is on no other. The name is a pattern, which
+    // cannot be taken.
+    hostNetns.route.execute([createLink({ kind }, { name: `${kind}%d` })]);
   } catch (error) {
     if (isNetlinkErrno(error, errno.EINVAL)) return;
     if (!isNetlinkErrno(error, errno.EOPNOTSUPP)) throw error;

@@ -1,28 +1,20 @@
 import { errno } from "../../host/errno.ts";
 import { allOrNothing } from "../../net/all-or-nothing.ts";
-import { configureInterface } from "../../net/configure.ts";
 import { nameTaken } from "../../net/name-taken.ts";
 import { markOwner } from "../../net/owned.ts";
 import { removeLink, requireLink } from "../../net/veth.ts";
 import { createLink, getLink, type Link } from "../../netlink/link.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import type { Result } from "../../spec/result.ts";
+import { configureInside } from "../inside/configure.ts";
 import { leaseFrom, requireIpam } from "../lease.ts";
 
 /** Makes a dummy link in the container and gives it the addresses and routes of IPAM. */
 export function add(request: AddRequest<object>, undo: Undo): Result {
-  const { netns } = request;
   requireIpam(request.ipam);
   // Before the addresses: a name that is taken must not cost its owner's.
   const { link } = undo.keep(createDummy(request));
-  const { ips, routes, dns } = leaseFrom(request, undo);
-  configureInterface(netns, link, { ips, routes: routes ?? [] });
-  return {
-    interfaces: [{ name: link.name, mac: `${link.mac}`, sandbox: netns.path }],
-    ips: ips.map((ip) => ({ ...ip, interface: 0 })),
-    ...(routes && { routes }),
-    ...(dns && { dns }),
-  };
+  return configureInside({ ...request, config: {} }, link, leaseFrom(request, undo));
 }
 
 /** A link of kind dummy, down, marked as the attachment's. */

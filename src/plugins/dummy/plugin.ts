@@ -1,6 +1,6 @@
 import { definePlugin } from "../../plugin/define.ts";
 import { object } from "../../spec/schema.ts";
-import { delChild } from "../child/del.ts";
+import { delInside } from "../inside/del.ts";
 import { add } from "./add.ts";
 
 /** An interface that leads nowhere, for addresses that the container is to have whatever becomes of its networks. */
@@ -8,7 +8,7 @@ export const plugin = definePlugin({
   type: "dummy",
   config: object({}),
   add,
-  del: (request, cleanup) => delChild(request, "dummy", cleanup),
+  del: (request, cleanup) => delInside(request, "dummy", cleanup),
   lazy: {
     check: () => import("./check.ts"),
     status: () => import("./status.ts"),

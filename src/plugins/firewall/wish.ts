@@ -26,7 +26,7 @@ export function wishOf(request: AddRequest<FirewallConfig> | CheckRequest<Firewa
   };
 }
 
-/** The bridge is the first of the interfaces, as the bridge plugin tells it, its port another one of the host. */
+/** The bridge is the first of the interfaces, as the bridge plugin tells it; then come its port, and `br0.100` for a VLAN. */
 function ingressOf(policy: Ingress["policy"], { interfaces = [] }: Result): Ingress {
   const bridge = interfaces[0]?.name;
   if (!bridge)
@@ -35,6 +35,9 @@ function ingressOf(policy: Ingress["policy"], { interfaces = [] }: Result): Ingr
       `interface needs to be set for ingress policy ${JSON.stringify(policy)}, make sure to chain "firewall" plugin with "bridge"`,
       "The first of prevResult's interfaces must be the bridge.",
     );
-  const port = interfaces.find(({ name, sandbox }) => !sandbox && name !== bridge)?.name;
-  return { policy, bridge, port };
+  const others = interfaces
+    .filter(({ name, sandbox }) => !sandbox && name !== bridge)
+    .map(({ name }) => name);
+  const ofVlan = others.find((name) => name.startsWith(`${bridge}.`));
+  return { policy, bridge, router: ofVlan ?? bridge, port: others.find((name) => name !== ofVlan) };
 }

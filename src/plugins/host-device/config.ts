@@ -23,20 +23,18 @@ export function chosenDevice({ runtimeConfig }: HostDeviceConfig): string {
   return runtimeConfig?.deviceID ?? "";
 }
 
-/** How many of the keys that name a device are given. Code 7 if it is more than one. */
-export function countKeys({ device, hwaddr, kernelpath, pciBusID }: HostDeviceConfig): number {
-  const given = Object.entries({ device, hwaddr, kernelpath, pciBusID }).filter(([, value]) => value);
-  if (given.length <= 1) return given.length;
-  throw unspecific(`${given.map(([key]) => `"${key}"`).join(" and ")} are given: leave all but one out.`);
+/** Whether the configuration, or the runtime, names a device. */
+export function namesDevice(config: HostDeviceConfig): boolean {
+  const { device, hwaddr, kernelpath, pciBusID } = config;
+  return [chosenDevice(config), device, hwaddr, kernelpath, pciBusID].some(Boolean);
 }
 
-/** Refuses, with code 7, a configuration that does not name exactly one device. */
+/** Refuses, with code 7, a configuration that names no device. */
 export function checkConfig(config: HostDeviceConfig): void {
-  if (chosenDevice(config) === "" && countKeys(config) === 0)
-    throw unspecific("None is given, and the runtime gave no deviceID.");
-}
-
-function unspecific(details: string): CniError {
-  const keys = 'specify either "device", "hwaddr", "kernelpath" or "pciBusID"';
-  return new CniError(ErrorCode.InvalidConfig, keys, details);
+  if (namesDevice(config)) return;
+  throw new CniError(
+    ErrorCode.InvalidConfig,
+    'specify either "device", "hwaddr", "kernelpath" or "pciBusID"',
+    "None is given, and the runtime gave no deviceID.",
+  );
 }

@@ -17,20 +17,25 @@ const DEVICES = "/sys/devices/";
 /** Drivers that hand a PCI device to a program, as DPDK: the kernel has no network interface for it then. */
 const USERSPACE_DRIVER = /^(uio_pci_generic|igb_uio|.*vfio[-_]pci)$/;
 
-/** The network interface that the configuration names; undefined for a device with a driver for programs. */
+/**
+ * The network interface that the configuration names, by the first of its keys if it has several; undefined for a device
+ * with a driver for programs.
+ */
 export function findDevice(netns: Namespace, config: HostDeviceConfig): Link | undefined {
   const { host } = netns;
   checkConfig(config);
   const { device, hwaddr, kernelpath } = config;
   const pci = pciDevice(host, config);
-  if (pci !== undefined) return hasUserspaceDriver(host, pci) ? undefined : ofPciDevice(netns, pci);
+  if (pci !== undefined && hasUserspaceDriver(host, pci)) return undefined;
   const chosen = chosenDevice(config);
-  if (chosen !== "") return ofDirectory(netns, "deviceID", `${AUXILIARY}/${chosen}`);
+  if (chosen !== "")
+    return pci ? ofPciDevice(netns, pci) : ofDirectory(netns, "deviceID", `${AUXILIARY}/${chosen}`);
   if (device !== "") return netns.route.query(getLink(device)) ?? missing("device", device);
   if (hwaddr) {
     const found = netns.route.dump(listLinks()).find(({ mac }) => mac?.equals(hwaddr));
     return found ?? missing("hwaddr", `${hwaddr}`);
   }
+  if (kernelpath === "") return ofPciDevice(netns, pci!);
   if (!kernelpath.startsWith(DEVICES))
     throw new CniError(
       ErrorCode.InvalidConfig,

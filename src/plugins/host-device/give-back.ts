@@ -27,16 +27,18 @@ export function giveBack(hostNetns: Namespace, record: DeviceRecord, netns?: Nam
 }
 
 /**
- * The device in a namespace, where it is to have this name. The container may have changed its name, MAC or alias: of
- * the three, two make it out.
+ * The device in a namespace, where it is to have this name. The container may have changed its name, MAC and alias: two
+ * of them make it out, or else the alias, which nothing else has reason to bear.
  */
-export function findLink({ route }: Namespace, record: DeviceRecord, name: string): Link | undefined {
+function findLink({ route }: Namespace, record: DeviceRecord, name: string): Link | undefined {
   const signs = (link: Link) =>
     Number(link.name === name) +
     Number(link.alias === record.name) +
     Number(`${link.mac ?? ""}` === record.mac);
   const named = route.query(getLink(name));
-  return named && signs(named) >= 2 ? named : route.dump(listLinks()).find((link) => signs(link) >= 2);
+  if (named && signs(named) >= 2) return named;
+  const links = route.dump(listLinks()).filter(({ kind }) => (kind === "") === record.physical);
+  return links.find((link) => signs(link) >= 2) ?? links.find(({ alias }) => alias === record.name);
 }
 
 /** Undefined also if the device came home otherwise: it has lost the alias then. */

@@ -4,7 +4,7 @@ import { requireFreeName } from "../../net/name-taken.ts";
 import type { Namespace } from "../../net/namespace.ts";
 import { requireLink } from "../../net/veth.ts";
 import { addAddress, IFA_F_NODAD, type LinkAddress, listAddresses } from "../../netlink/address.ts";
-import { IFF_UP, type Link, setLink } from "../../netlink/link.ts";
+import { getLink, IFF_UP, type Link, setLink } from "../../netlink/link.ts";
 import { addRoute, RT_SCOPE_LINK } from "../../netlink/route.ts";
 import { type LinkRoute, listRoutes } from "../../netlink/route-list.ts";
 import type { AddRequest } from "../../plugin/types.ts";
@@ -79,13 +79,15 @@ function readConfiguration({ route }: Namespace, { index: link, master }: Link):
 
 function restore(hostNetns: Namespace, name: string, { master, addresses, routes }: Configuration): void {
   const { route } = hostNetns;
-  const link = requireLink(hostNetns, name);
-  route.execute([
-    ...(master === 0 ? [] : [setLink(link, { master })]),
+  const link = route.query(getLink(name));
+  // Another container was faster.
+  if (link === undefined) return;
+  if (master !== 0) route.execute([setLink(link, { master })]);
+  // What is there already has never gone: the kernel had refused to move the device.
+  for (const address of addresses) {
     // They were found to be nobody else's before.
-    ...addresses.map((address) =>
-      addAddress(link, { ...address, flags: address.flags | (address.cidr.family === 6 ? IFA_F_NODAD : 0) }),
-    ),
-  ]);
+    const flags = address.flags | (address.cidr.family === 6 ? IFA_F_NODAD : 0);
+    route.attempt(addAddress(link, { ...address, flags }), errno.EEXIST);
+  }
   for (const one of routes) route.attempt(addRoute(link, one), errno.EEXIST);
 }

@@ -24,9 +24,10 @@ export interface DeviceRecord extends Attachment {
   readonly physical: boolean;
 }
 
+/** Before the device moves: a part of a file, which counts as none, is one too many at the most. */
 export function writeRecord(host: Host, record: DeviceRecord): void {
   host.makeDirectories(DIRECTORY);
-  host.replaceFile(fileOf(record), JSON.stringify(record), 0o600);
+  host.writeFile(fileOf(record), JSON.stringify(record), 0o600);
 }
 
 /** The record of a container's interface, undefined if there is none. It may be of another network. */
@@ -34,8 +35,8 @@ export function readRecord(host: Host, of: Attachment): DeviceRecord | undefined
   return parse(host.readFileIfAny(fileOf(of)) ?? "");
 }
 
-export function removeRecord(host: Host, record: DeviceRecord): void {
-  host.removeFile(fileOf(record));
+export function removeRecord(host: Host, of: Attachment): void {
+  host.removeFile(fileOf(of));
 }
 
 /** The records of a network. */

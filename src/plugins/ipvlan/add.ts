@@ -2,7 +2,8 @@ import { ipvlan } from "../../netlink/links/ipvlan.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
-import { addChild, configureChild } from "../child/add.ts";
+import { addChild } from "../child/add.ts";
+import { configureInside } from "../inside/configure.ts";
 import { leaseFrom } from "../lease.ts";
 import type { IpvlanConfig } from "./config.ts";
 
@@ -12,7 +13,7 @@ export function add(request: AddRequest<IpvlanConfig>, undo: Undo): Result {
   const master = config.master === "" && prevResult ? masterOf(prevResult) : config.master;
   const link = addChild(request, { kind: ipvlan(config.mode), master }, undo);
   const chained = ipam === undefined && prevResult?.ips?.length;
-  return configureChild(request, link, chained ? prevResult : leaseFrom(request, undo));
+  return configureInside(request, link, chained ? prevResult : leaseFrom(request, undo));
 }
 
 /** The interface that the plugin before has made, if it is one alone. */

@@ -1,12 +1,12 @@
 import { definePlugin } from "../../plugin/define.ts";
-import { delChild } from "../child/del.ts";
+import { delInside } from "../inside/del.ts";
 import { config } from "./config.ts";
 
 /** Containers on the network of a link of the host, with its MAC address. */
 export const plugin = definePlugin({
   type: "ipvlan",
   config,
-  del: (request, cleanup) => delChild(request, "ipvlan", cleanup),
+  del: (request, cleanup) => delInside(request, "ipvlan", cleanup),
   lazy: {
     add: () => import("./add.ts"),
     check: () => import("./check.ts"),

@@ -1,12 +1,12 @@
 import { definePlugin } from "../../plugin/define.ts";
-import { delChild } from "../child/del.ts";
+import { delInside } from "../inside/del.ts";
 import { config } from "./config.ts";
 
 /** Containers on the network of a link of the host, each with a MAC address of its own. */
 export const plugin = definePlugin({
   type: "macvlan",
   config,
-  del: (request, cleanup) => delChild(request, "macvlan", cleanup),
+  del: (request, cleanup) => delInside(request, "macvlan", cleanup),
   lazy: {
     add: () => import("./add.ts"),
     check: () => import("./check.ts"),

@@ -1,4 +1,3 @@
-import type { PortForwardBackend } from "../../net/hostports/forward.ts";
 import type { PortForwardWish } from "../../net/hostports/wish.ts";
 import type { Attachment, Call } from "../../plugin/types.ts";
 import { portMappings } from "../../spec/capabilities/port-mappings.ts";
@@ -27,8 +26,10 @@ export const config = object({
 
 export type PortmapConfig = Infer<typeof config>;
 
+export type Backend = "nftables" | "iptables";
+
 /** The backend that is asked for, or implied by options that only iptables has. Code 7 if they contradict each other. */
-export function backendOf(config: PortmapConfig): PortForwardBackend {
+export function backendOf(config: PortmapConfig): Backend {
   const { externalSetMarkChain, markMasqBit, conditionsV4, conditionsV6 } = config;
   if (markMasqBit !== undefined && externalSetMarkChain !== undefined)
     throw invalid("Cannot specify externalSetMarkChain and markMasqBit");
@@ -51,7 +52,7 @@ export function backendOf(config: PortmapConfig): PortForwardBackend {
 }
 
 /** In which language conditions are: those of iptables begin with an option or its negation. */
-function languageOf([first = ""]: readonly string[]): PortForwardBackend | undefined {
+function languageOf([first = ""]: readonly string[]): Backend | undefined {
   if (first === "") return undefined;
   return /^[-!]/.test(first) ? "iptables" : "nftables";
 }

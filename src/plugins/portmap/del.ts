@@ -1,5 +1,5 @@
 import { forgetConnections } from "../../net/conntrack.ts";
-import { removeForwards } from "../../net/hostports/forward.ts";
+import { removeForwards } from "../../net/hostports/remove.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 import { type PortmapConfig, wishOf } from "./config.ts";
 

@@ -6,7 +6,7 @@ export const plugin = definePlugin({
   type: "portmap",
   config,
   lazy: {
-    add: () => import("./add.ts"),
+    add: async (request) => (await import("./add.ts")).loadAdd(request),
     check: () => import("./check.ts"),
     del: () => import("./del.ts"),
     status: () => import("./status.ts"),

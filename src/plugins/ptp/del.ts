@@ -1,12 +1,11 @@
 import { removeMasquerade } from "../../net/masquerade/masquerade.ts";
-import { removeOwned } from "../../net/owned.ts";
-import { removeLink } from "../../net/veth.ts";
+import { removeOwnedVeth } from "../../net/owned-veth.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 import type { PtpConfig } from "./config.ts";
 
 /** Removes the veth pair, and all that was made for it. */
 export function del(request: DelRequest<PtpConfig>, cleanup: Cleanup): void {
-  const { config, netns, hostNetns, ifName, ipam, prevResult } = request;
+  const { config, hostNetns, ipam, prevResult } = request;
   // First: what the kernel frees after a grace period waits during the link's own.
   if (config.ipMasq)
     cleanup.step("remove the masquerade rules", () =>
@@ -16,10 +15,7 @@ export function del(request: DelRequest<PtpConfig>, cleanup: Cleanup): void {
         prevResult?.ips?.map(({ address }) => address),
       ),
     );
-  cleanup.step("delete the interface", () => {
-    // By its owner, if the container has renamed it, or cannot be reached.
-    if (!netns || !removeLink(netns, ifName)) removeOwned(hostNetns, "veth", request);
-  });
+  cleanup.step("delete the interface", () => removeOwnedVeth(request));
   // Behind the interface: nobody else is to get its addresses before.
   if (ipam) cleanup.step("release the addresses", () => ipam.del());
 }

@@ -1,5 +1,5 @@
 import { errno } from "../../host/errno.ts";
-import { routesBy } from "../../net/link-routes.ts";
+import { gatewaysFirst, routesBy } from "../../net/link-routes.ts";
 import type { Namespace } from "../../net/namespace.ts";
 import { withNamespaceLock } from "../../net/namespace-lock.ts";
 import { RT_TABLE_MAIN } from "../../netlink/route.ts";
@@ -10,7 +10,7 @@ import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig, Result } from "../../spec/result.ts";
 import { addressesOf, checkConfig, requireResult, type SbrConfig } from "./config.ts";
 import { sourceHints } from "./hints.ts";
-import { readRouting, tablesFor, vrfTableOf } from "./routing.ts";
+import { readRouting, type SourceTable, tablesFor, vrfTableOf } from "./routing.ts";
 import { addRules, sourceRule } from "./rules.ts";
 import { fillTable, routesOf } from "./table.ts";
 
@@ -47,9 +47,7 @@ function giveTables(
     ? sourceHints(link, before, ips, routes)
     : { moved: routes, hints: [], withoutHints: [] };
 
-  undo.add("empty the tables", () => {
-    for (const { id, isNew } of tables) if (isNew) emptyTable(netns, id);
-  });
+  undo.add("put the tables back", () => refill(netns, tables));
   const rules = tables.map(({ ip, id }) => sourceRule(ip.address, id));
   netns.route.execute([
     ...tables.flatMap((table) =>
@@ -58,14 +56,18 @@ function giveTables(
     ...addRules(netns, rules, routing.rules, undo),
   ]);
   undo.add("put the routes back", () => {
-    for (const request of withoutHints) netns.route.attempt(request, errno.ESRCH);
-    for (const route of moved) netns.route.attempt(copyRoute(route), errno.EEXIST);
+    const back = moved.map((route) => copyRoute(route));
+    netns.route.execute([...withoutHints, ...back], errno.ESRCH, errno.EEXIST);
   });
   netns.route.execute([...moved.map((route) => removeCopy(route)), ...hints]);
 }
 
-function emptyTable({ route }: Namespace, table: number): void {
-  for (const each of route.dump(listWholeRoutes({ table }))) route.attempt(removeCopy(each), errno.ESRCH);
+/** Gives tables back what they had before. */
+function refill({ route }: Namespace, tables: readonly SourceTable[]): void {
+  const present = route.dump(listWholeRoutes()).filter(({ table }) => tables.some(({ id }) => id === table));
+  const former = gatewaysFirst(tables.flatMap((table) => table.former));
+  const requests = [...present.map((each) => removeCopy(each)), ...former.map((each) => copyRoute(each))];
+  route.execute(requests, errno.ESRCH, errno.EEXIST);
 }
 
 function linkNotFound({ path }: Namespace, ifName: string): CniError {

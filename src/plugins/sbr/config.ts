@@ -1,3 +1,4 @@
+import { everywhere } from "../../address/cidr.ts";
 import type { Ip } from "../../address/ip.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { IpConfig, Result } from "../../spec/result.ts";
@@ -16,6 +17,13 @@ export type SbrConfig = Infer<typeof config>;
 
 /** Refuses, with code 7, values that do not go together. */
 export function checkConfig({ gateways }: SbrConfig): void {
+  const nobody = gateways.find((gateway) => gateway.equals(everywhere(gateway.family).ip));
+  if (nobody)
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `gateways: ${nobody} is no gateway`,
+      "It is nobody's address.",
+    );
   for (const family of [4, 6] as const) {
     const [first, second] = gateways.filter((gateway) => gateway.family === family);
     if (second)

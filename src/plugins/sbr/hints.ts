@@ -4,6 +4,7 @@ import type { Request } from "../../netlink/message.ts";
 import { appendRoute, RT_SCOPE_LINK, removeRoute } from "../../netlink/route.ts";
 import { copyRoute, removeCopy, type WholeRoute } from "../../netlink/route-copy.ts";
 import type { IpConfig } from "../../spec/result.ts";
+import { PROTOCOL } from "./rules.ts";
 
 export interface SourceHints {
   /** The routes that leave the table. */
@@ -32,10 +33,10 @@ export function sourceHints(
     if (present?.source) stays.add(present);
     else if (present) {
       stays.delete(present);
-      hints.push(copyRoute(present, { source }));
-      withoutHints.push(removeCopy(present, { source }));
+      hints.push(copyRoute(present, { source, protocol: PROTOCOL }));
+      withoutHints.push(removeCopy(present, { source, protocol: PROTOCOL }));
     } else {
-      const route = { dst: network, source, scope: RT_SCOPE_LINK, table };
+      const route = { dst: network, source, scope: RT_SCOPE_LINK, table, protocol: PROTOCOL };
       hints.push(appendRoute(link, route));
       withoutHints.push(removeRoute(link, route));
     }

@@ -32,8 +32,8 @@ export function vrfTableOf({ links }: Routing, { master }: Link): number | undef
 export interface SourceTable {
   readonly ip: IpConfig;
   readonly id: number;
-  /** Nobody used it before. */
-  readonly isNew: boolean;
+  /** The routes that it had before; none if nobody used it. */
+  readonly former: readonly WholeRoute[];
 }
 
 /** The tables of addresses of a link: those that they have, else the first free ones. */
@@ -44,9 +44,9 @@ export function tablesFor(ips: readonly IpConfig[], link: Link, routing: Routing
   let next = FIRST_TABLE;
   return ips.map((ip) => {
     const id = tableOf(ip, link, routing);
-    if (id !== undefined) return { ip, id, isNew: false };
+    if (id !== undefined) return { ip, id, former: routes.filter(({ table }) => table === id) };
     while (taken.has(next)) next++;
-    return { ip, id: next++, isNew: true };
+    return { ip, id: next++, former: [] };
   });
 }
 

@@ -11,8 +11,8 @@ import type { Undo } from "../../plugin/types.ts";
 
 /** Tables below are left to others, as the reference does. */
 export const FIRST_TABLE = 100;
-/** What rules of ours are marked with; no other routing daemon has this number (/etc/iproute2/rt_protos). */
-const PROTOCOL = 112;
+/** Marks rules, and routes that ADD did not find but made; no other routing daemon has it (/etc/iproute2/rt_protos). */
+export const PROTOCOL = 112;
 
 export interface SourceRule extends Rule {
   /** A single address. */
@@ -68,5 +68,5 @@ export function addRules(
 
 /** Removes rules; those that have gone are no error. */
 export function removeRules({ route }: Namespace, rules: readonly Rule[]): void {
-  for (const rule of rules) route.attempt(removeRule(rule), errno.ENOENT);
+  route.execute(rules.map(removeRule), errno.ENOENT);
 }

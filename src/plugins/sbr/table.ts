@@ -7,6 +7,7 @@ import { appendRoute, type Route, replaceRoute } from "../../netlink/route.ts";
 import { copyRoute, replaceByCopy, type WholeRoute } from "../../netlink/route-copy.ts";
 import { gatewayOf, type SbrConfig } from "./config.ts";
 import type { SourceTable } from "./routing.ts";
+import { PROTOCOL } from "./rules.ts";
 
 /** The metric of the routes that the kernel makes for IPv6 addresses (IP6_RT_PRIO_ADDRCONF, net/ip6_route.h). */
 const ADDRCONF_PRIORITY = 256;
@@ -35,7 +36,7 @@ function fits({ source, gateway, nextHops = [] }: Route, { ip: { address } }: So
 /** Copies routes into a table, and adds the default route, and that to the neighbours' link-local addresses. */
 export function fillTable(
   link: LinkRef,
-  { ip, id, isNew }: SourceTable,
+  { ip, id, former }: SourceTable,
   routes: readonly WholeRoute[],
   { config, vrfTable }: { readonly config: SbrConfig; readonly vrfTable: number | undefined },
 ): Request[] {
@@ -44,11 +45,14 @@ export function fillTable(
   const isFixed = config.gateways.some((gateway) => gateway.family === family);
   const kept = isFixed ? routes.filter((route) => !isDefault(route)) : routes;
   const gateway = gatewayOf(config, ip);
+  const isNew = former.length === 0;
+  const hasDefault = kept.some(isDefault) || (!isFixed && former.some(isDefault));
   const copy = isNew ? copyRoute : replaceByCopy;
-  const make = (route: Route) => (isNew ? appendRoute : replaceRoute)(link, { ...route, table: id });
+  const make = (route: Route) =>
+    (isNew ? appendRoute : replaceRoute)(link, { ...route, table: id, protocol: PROTOCOL });
   return [
     ...(family === 6 ? [make({ dst: parseCidr("fe80::/64")!, priority: ADDRCONF_PRIORITY })] : []),
     ...gatewaysFirst(kept).map((route) => copy(route, { table: id, source: sourceFor(route, id, vrfTable) })),
-    ...(gateway && !kept.some(isDefault) ? [make({ dst: everywhere(family), gateway })] : []),
+    ...(gateway && !hasDefault ? [make({ dst: everywhere(family), gateway })] : []),
   ];
 }

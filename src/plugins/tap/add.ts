@@ -1,5 +1,4 @@
 import { allOrNothing } from "../../net/all-or-nothing.ts";
-import { configureInterface } from "../../net/configure.ts";
 import type { Namespace } from "../../net/namespace.ts";
 import { markOwner } from "../../net/owned.ts";
 import { createTap } from "../../net/tap.ts";
@@ -10,43 +9,26 @@ import type { AddRequest, Undo } from "../../plugin/types.ts";
 import { checkArgs } from "../../spec/args.ts";
 import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
-import { hasDns } from "../dns.ts";
+import { configureInside } from "../inside/configure.ts";
 import { leaseFrom } from "../lease.ts";
 import { KNOWN_ARGS, wishedMac } from "../wished-mac.ts";
 import type { TapConfig } from "./config.ts";
 
 /** Makes a tap device in the container, up; with IPAM it has addresses and routes. */
 export function add(request: AddRequest<TapConfig>, undo: Undo): Result {
-  const { config, netns, ipam } = request;
   checkArgs(request.args, KNOWN_ARGS);
   const { link } = undo.keep(makeDevice(request));
-  const layer3 = ipam ? addLayer3(request, link, undo) : {};
-  return {
-    interfaces: [{ name: link.name, mac: `${link.mac}`, sandbox: netns.path }],
-    ...layer3,
-    ...(hasDns(config.dns) && { dns: config.dns }),
-  };
+  return configureInside(request, link, request.ipam && leaseFrom(request, undo));
 }
 
-function addLayer3(request: AddRequest<TapConfig>, link: Link, undo: Undo): Omit<Result, "interfaces"> {
-  const { ips, routes, dns } = leaseFrom(request, undo);
-  configureInterface(request.netns, link, { ips, routes: routes ?? [] });
-  return {
-    ips: ips.map((ip) => ({ ...ip, interface: 0 })),
-    ...(routes && { routes }),
-    ...(dns && { dns }),
-  };
-}
-
-/** The device with all that the configuration says of it, and marked as the attachment's. Up unless IPAM follows. */
+/** The device with all that the configuration says of it, and marked as the attachment's; it is down. */
 function makeDevice(request: AddRequest<TapConfig>): { link: Link; remove(): void } {
-  const { config, netns, host, args, ifName: name, ipam } = request;
+  const { config, netns, host, args, ifName: name } = request;
   const { multiQueue, owner, group, selinuxContext } = config;
   const settings = {
     mac: wishedMac(config, args) ?? config.mac,
     mtu: config.mtu || undefined,
     master: config.bridge === "" ? undefined : bridgeIn(netns, config.bridge).index,
-    up: ipam ? undefined : true,
   };
   const wish = { name, multiQueue, owner, group };
   if (selinuxContext === "") createTap(host, netns.fd, wish);

@@ -1,5 +1,5 @@
 import { definePlugin } from "../../plugin/define.ts";
-import { delChild } from "../child/del.ts";
+import { delInside } from "../inside/del.ts";
 import { add } from "./add.ts";
 import { config } from "./config.ts";
 
@@ -9,7 +9,7 @@ export const plugin = definePlugin({
   config,
   add,
   // A tap device is of the kind tun.
-  del: (request, cleanup) => delChild(request, "tun", cleanup),
+  del: (request, cleanup) => delInside(request, "tun", cleanup),
   lazy: {
     check: () => import("./check.ts"),
     status: () => import("./status.ts"),

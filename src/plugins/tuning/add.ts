@@ -1,6 +1,8 @@
+import type { MacAddress } from "../../address/mac.ts";
 import { requireLink } from "../../net/veth.ts";
-import { setLink } from "../../netlink/link.ts";
+import { type Link, setLink } from "../../netlink/link.ts";
 import type { AddRequest, Undo } from "../../plugin/types.ts";
+import { CniError, ErrorCode } from "../../spec/errors.ts";
 import type { Result } from "../../spec/result.ts";
 import { checkAllowed } from "./allowlist.ts";
 import { backupPath, saveBackup } from "./backup.ts";
@@ -28,9 +30,20 @@ function change(
 ) {
   const link = requireLink(netns, own.ifName);
   const now = settingsOf(link);
+  requireSameLength(link, set.mac);
   undo.keep(saveBackup(host, { path: backupPath(config, own), network, now, set }));
   undo.add(`restore ${link.name}`, () => restore(netns, link.name, pick(now, settingsIn(set))));
   netns.route.execute([setLink(link, changeTo(set))]);
+}
+
+/** The kernel would take the first bytes of an address that is too long. */
+function requireSameLength({ name, mac: present }: Link, wished: MacAddress | undefined): void {
+  if (wished && present && wished.bytes.length !== present.bytes.length)
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `MAC address ${wished} is none for ${name}`,
+      `It has ${wished.bytes.length} bytes, those of ${name} have ${present.bytes.length}.`,
+    );
 }
 
 /** The result with the container's interface as it is now. */

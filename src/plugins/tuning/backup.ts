@@ -26,6 +26,9 @@ export function backupName({ containerId, ifName }: Attachment): string {
   return `${containerId}_${ifName}.json`;
 }
 
+/** The name of a backup until it is whole. It is the same for every process, so that DEL finds what a killed one left. */
+export const DRAFT = ".tmp";
+
 export function backupPath(config: TuningConfig, attachment: Attachment): string {
   return `${dataDirOf(config)}/${backupName(attachment)}`;
 }
@@ -65,13 +68,18 @@ export function saveBackup(host: Host, { path, network, now, set }: BackupWish):
     set: { ...pick(older?.set ?? {}, kept), ...pick(set, settingsIn(set)) },
   };
   host.makeDirectories(path.slice(0, path.lastIndexOf("/")), DIRECTORY_MODE);
-  host.replaceFile(path, JSON.stringify(content, undefined, 1), MODE);
+  const write = (text: string) => host.replaceFile(path, text, MODE, path + DRAFT);
+  write(JSON.stringify(content, undefined, 1));
   return {
     remove() {
       if (text === undefined) host.removeFile(path);
-      else host.replaceFile(path, text, MODE);
+      else write(text);
     },
   };
+}
+
+export function removeBackup(host: Host, path: string): void {
+  for (const file of [path, path + DRAFT]) host.removeFile(file);
 }
 
 /**

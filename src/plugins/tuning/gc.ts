@@ -1,11 +1,8 @@
 import { errno } from "../../host/errno.ts";
 import { type Host, isErrno } from "../../host/host.ts";
 import type { Cleanup, GcRequest } from "../../plugin/types.ts";
-import { backupName, readBackup } from "./backup.ts";
+import { backupName, DRAFT, readBackup } from "./backup.ts";
 import { dataDirOf, type TuningConfig } from "./config.ts";
-
-/** What a write that was cut off leaves: see `Host.replaceFile`. */
-const TEMPORARY = /\.\d+\.tmp$/;
 
 /** Removes backups of attachments that are not in the list. Those of the reference name no network, and stay. */
 export function gc(
@@ -16,7 +13,7 @@ export function gc(
   const kept = new Set(validAttachments.map(backupName));
   cleanup.step("remove stale backups", () => {
     for (const file of filesIn(host, dataDir)) {
-      const name = file.replace(TEMPORARY, "");
+      const name = file.endsWith(DRAFT) ? file.slice(0, -DRAFT.length) : file;
       const path = `${dataDir}/${file}`;
       const stale = name.endsWith(".json") && !kept.has(name);
       if (stale && readBackup(host, path)?.network === network) host.removeFile(path);

@@ -26,7 +26,8 @@ export function sysctlName(key: string, ifName: string): string {
   // A function, since a name may have a $.
   const name = path.replace("IFNAME", () => ifName);
   const parts = name.split("/");
-  if (parts[0] === "net" && parts.length > 1 && !parts.some((part) => /^\.{0,2}$/.test(part))) return name;
+  const isBelowNet = parts[0] === "net" && parts.length > 1;
+  if (isBelowNet && !name.includes("\0") && !parts.some((part) => /^\.{0,2}$/.test(part))) return name;
   throw new CniError(
     ErrorCode.InvalidConfig,
     `invalid net sysctl key: ${show(key)}`,
@@ -40,10 +41,25 @@ export function setSysctl(netns: Namespace, sysctl: Sysctl, undo: Undo): void {
   const before = readIfReadable(netns, sysctl);
   if (before !== undefined) {
     if (isSameValue(before, value)) return;
-    // Without a line's end, an empty value would not be written at all.
-    undo.add(`restore sysctl ${key}`, () => writeSysctl(netns, name, `${before}\n`));
+    undo.add(`restore sysctl ${key}`, () => restore(netns, sysctl, before));
   }
-  explained(sysctl, () => writeSysctl(netns, name, value));
+  try {
+    explained(sysctl, () => writeSysctl(netns, name, value));
+  } catch (error) {
+    if (!isErrno(error, errno.EACCES)) throw error;
+    throw new CniError(
+      ErrorCode.InvalidConfig,
+      `sysctl ${key} cannot be set in a container`,
+      `The kernel has one /proc/sys/${name} for the whole host, or lets nobody change it.`,
+      { cause: error },
+    );
+  }
+}
+
+/** Of a list, the kernel may have taken a part before it refused the rest; mostly it has not changed anything. */
+function restore(netns: Namespace, sysctl: Sysctl, before: string): void {
+  // Without a line's end, an empty value would not be written at all.
+  if (!isSameValue(readValue(netns, sysctl), before)) writeSysctl(netns, sysctl.name, `${before}\n`);
 }
 
 /** The value now. Code 7 if there is no such sysctl. */
@@ -77,7 +93,7 @@ function explained<T>(sysctl: Sysctl, act: () => T): T {
 }
 
 function problemOf(error: unknown, { key, name, value }: Sysctl): [msg: string, details: string] | undefined {
-  if (isErrno(error, errno.ENOENT, errno.ENOTDIR))
+  if (isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG))
     return [
       `unknown sysctl ${show(key)}`,
       `The container's namespace has no /proc/sys/${name}. For the dot in the name of an interface, write a slash: net.ipv4.conf.eth0/100.forwarding.`,

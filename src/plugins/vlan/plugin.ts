@@ -1,12 +1,12 @@
 import { definePlugin } from "../../plugin/define.ts";
-import { delChild } from "../child/del.ts";
+import { delInside } from "../inside/del.ts";
 import { config } from "./config.ts";
 
 /** Containers in a VLAN of the network of a link of the host. */
 export const plugin = definePlugin({
   type: "vlan",
   config,
-  del: (request, cleanup) => delChild(request, "vlan", cleanup),
+  del: (request, cleanup) => delInside(request, "vlan", cleanup),
   lazy: {
     add: () => import("./add.ts"),
     check: () => import("./check.ts"),

@@ -1,9 +1,7 @@
 import { CniError, ErrorCode } from "../../spec/errors.ts";
+import { INTERFACE_NAME } from "../../spec/names.ts";
 import type { Result } from "../../spec/result.ts";
 import { type Infer, integer, object, optional, string } from "../../spec/schema.ts";
-
-/** IFNAMSIZ (linux/if.h) less the NUL, and dev_valid_name in the kernel. */
-const INTERFACE_NAME = /^(?!\.{1,2}$)[^/:\s]{1,15}$/;
 
 export const config = object({
   /** The VRF's name; it is made if it is not there. */

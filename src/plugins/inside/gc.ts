@@ -3,7 +3,7 @@ import { containerNamespaces } from "../../net/owned-inside.ts";
 import type { Cleanup, GcRequest } from "../../plugin/types.ts";
 
 /** Removes interfaces and addresses of attachments that are not in the list. */
-export function gcChildren(
+export function gcInside(
   { host, network, validAttachments, ipam }: GcRequest<unknown>,
   kind: string,
   cleanup: Cleanup,

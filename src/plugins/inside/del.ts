@@ -1,8 +1,8 @@
 import { removeOwnedInside } from "../../net/owned-inside.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 
-/** Removes the container's interface, and gives its addresses back. The master, wherever it is by now, is not asked. */
-export function delChild(request: DelRequest<unknown>, kind: string, cleanup: Cleanup): void {
+/** Removes the container's interface of this kind, and gives its addresses back. A master, wherever it is by now, is not asked. */
+export function delInside(request: DelRequest<unknown>, kind: string, cleanup: Cleanup): void {
   const { netns, ipam } = request;
   // Without its namespace, the interface has gone with it.
   if (netns) cleanup.step("delete the interface", () => removeOwnedInside(netns, kind, request));
