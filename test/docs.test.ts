@@ -18,7 +18,7 @@ for (const [page, least] of [
   ["docs/plugins/dummy.md", 1],
   ["docs/plugins/host-device.md", 8],
   ["docs/plugins/firewall.md", 8],
-  ["docs/plugins/portmap.md", 11],
+  ["docs/plugins/portmap.md", 14],
   ["docs/plugins/ptp.md", 5],
   ["docs/plugins/loopback.md", 5],
   ["docs/plugins/sbr.md", 4],

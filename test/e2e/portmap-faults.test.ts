@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
-import { bridge, portmap } from "./portmap.ts";
+import { bridge, portmap, portsLeft } from "./portmap.ts";
 import { type Json, World } from "./world.ts";
 
 // An ADD of portmap that fails leaves nothing, at whichever step; a failing DEL tells.
@@ -29,6 +29,47 @@ for (const [name, config] of Object.entries(configs))
     const container = world.container();
     const prevResult = world.add(bridge, container);
     assert.ok(delTells({ world, container, config, settings: { prevResult } }, "sendto") > 0);
+  });
+
+for (const verb of ["DEL", "GC"])
+  test(`ADD is killed at each send: ${verb} removes what it left`, async (t) => {
+    const world = await World.start(t);
+    const container = world.container();
+    const prevResult = world.add(bridge, container);
+    for (let when = 1; ; when++) {
+      const wrap = ["strace", "-qq", "-o", "/dev/null", "-e", `inject=sendto:signal=KILL:when=${when}`];
+      const { code } = world.call("ADD", configs.maps, container, { prevResult, wrap });
+      if (verb === "GC") world.gc({ type: "portmap" }, []);
+      else world.del(configs.maps, container, { prevResult });
+      assert.deepEqual(portsLeft(world), [], `killed at ${when}`);
+      if (code === 0) {
+        assert.ok(when > 5);
+        break;
+      }
+    }
+  });
+
+for (const flush of [
+  "ruleset",
+  "table ip cni_hostport",
+  "chain ip cni_hostport hostports",
+  "chain ip cni_hostport hostports_all",
+])
+  test(`after nft flush ${flush}: DEL succeeds, and the next ADD, whosever, makes it whole`, async (t) => {
+    const world = await World.start(t);
+    const [c1, c2] = [world.container("c1"), world.container("c2")];
+    const [first, second] = [world.add(bridge, c1), world.add(bridge, c2)];
+    const other = portmap(["9000:80"]);
+    for (const isBefore of [true, false]) {
+      world.add(configs.maps, c1, { prevResult: first });
+      world.must("nft", "flush", ...flush.split(" "));
+      if (isBefore) world.del(configs.maps, c1, { prevResult: first });
+      world.add(other, c2, { prevResult: second });
+      world.check(other, c2, second);
+      world.del(other, c2, { prevResult: second });
+      if (!isBefore) world.del(configs.maps, c1, { prevResult: first });
+      assert.deepEqual(portsLeft(world), []);
+    }
   });
 
 test("what is wrong is refused, and nothing is left", async (t) => {

@@ -63,8 +63,10 @@ export function addFramework(scope: Scope, present: readonly ListedRule[]): Requ
 
 /** The rules for all ports that are not among those that are `present`. */
 export function missingRules(scope: Scope, present: readonly ListedRule[]): FrameworkRule[] {
+  // Those with a comment are some container's, and may be thousands.
+  const common = present.filter(({ comment }) => comment === undefined);
   return rules(scope).filter(
-    ({ chain, expressions }) => !present.some((rule) => rule.chain === chain && isMadeOf(rule, expressions)),
+    ({ chain, expressions }) => !common.some((rule) => rule.chain === chain && isMadeOf(rule, expressions)),
   );
 }
 
