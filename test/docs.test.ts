@@ -38,6 +38,10 @@ for (const [page, least] of [
     }
   });
 
+test("docs/own-plugin.md shows the example as it is tested", () => {
+  assert.ok(read("docs/own-plugin.md").includes(`\`\`\`ts\n${read("examples/island.ts")}\`\`\`\n`));
+});
+
 test("docs/specification.md names a test for every item", () => {
   const items = [...read("docs/specification.md").matchAll(/^\| \d+ \|.*$/gm)].map(([line]) => line);
   for (const item of items) assert.match(item, /`[\w./-]+\.test\.ts` ".*?" \|$/, item);

@@ -6,11 +6,11 @@ import { buildProgram } from "../programs.ts";
 import { ask, isRefused, succeeded, variables } from "./ask.ts";
 import { World } from "./world.ts";
 
-// A plugin of twenty lines (own-plugin-main.ts), built as anybody would build it.
+// A plugin of twenty lines (examples/island.ts), built as anybody would build it.
 
 let program = "";
 before(() => {
-  program = buildProgram("test/e2e/own-plugin-main.ts");
+  program = buildProgram("examples/island.ts");
 });
 
 const IPAM = { type: "host-local", ranges: [[{ subnet: "10.7.0.0/24" }]], routes: [{ dst: "0.0.0.0/0" }] };

@@ -1,9 +1,9 @@
 // A plugin as anybody may write it: an interface that the container has for itself, with addresses by IPAM.
-import { configureInterface } from "../../src/net/configure.ts";
-import { removeLink, requireLink } from "../../src/net/veth.ts";
-import { createLink } from "../../src/netlink/link.ts";
-import { bridge } from "../../src/netlink/links/bridge.ts";
-import { definePlugin, integer, object, optional, runAs } from "../../src/plugin/index.ts";
+import { configureInterface } from "../src/net/configure.ts";
+import { removeLink, requireLink } from "../src/net/veth.ts";
+import { createLink } from "../src/netlink/link.ts";
+import { bridge } from "../src/netlink/links/bridge.ts";
+import { definePlugin, integer, object, optional, runAs } from "../src/plugin/index.ts";
 
 const plugin = definePlugin({
   type: "island",
