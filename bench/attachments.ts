@@ -15,6 +15,8 @@ export interface Attacher {
   prepare?(index: number, netns: string): void;
   attach(index: number, netns: string): void;
   detach(index: number, netns: string): void;
+  /** Takes away what DEL leaves, off the clock. */
+  tidy?(index: number, netns: string): void;
 }
 
 export interface AttachmentQuestion {
@@ -110,7 +112,8 @@ class Site implements Contestant<Side> {
   }
 
   detaching(): Contestant<Side> {
-    return { name: this.name, step: (index) => this.#detach(index) };
+    const after = (index: number) => this.#attacher.tidy?.(index, this.#namespaces[index]!);
+    return { name: this.name, step: (index) => this.#detach(index), after };
   }
 
   #attach(index: number): void {

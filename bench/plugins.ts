@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { basename } from "node:path";
 import { type Attacher, compare } from "./attachments.ts";
 import { callPlugin } from "./cni.ts";
@@ -20,6 +20,8 @@ export interface PluginQuestion {
   /** Makes what must be there once, and for each container. */
   readonly prepare?: (number: number) => void;
   readonly prepareContainer?: (number: number, index: number, netns: string) => void;
+  /** Takes away what the reference's DEL leaves to the end of the interface. */
+  readonly tidy?: (number: number, index: number, netns: string) => void;
   readonly add?: Promises;
   readonly del?: Promises;
 }
@@ -78,7 +80,14 @@ const QUESTIONS: readonly PluginQuestion[] = [
     ours: { backend: "iptables" },
     options: (number, index) => ({ runtimeConfig: { portMappings: ports(number, index) } }),
   },
-  { type: "bandwidth", chained: true, options: () => limits, add: FIVE_TIMES, del: FIVE_TIMES },
+  {
+    type: "bandwidth",
+    chained: true,
+    options: () => limits,
+    tidy: removeQueues,
+    add: FIVE_TIMES,
+    del: FIVE_TIMES,
+  },
   {
     type: "firewall",
     chained: true,
@@ -97,7 +106,7 @@ const QUESTIONS: readonly PluginQuestion[] = [
     chained: true,
     options: () => ({ mtu: 1400, sysctl: { "net.ipv4.conf.IFNAME.arp_notify": "1" } }),
   },
-  { type: "sbr", chained: true },
+  { type: "sbr", chained: true, tidy: restoreRoutes },
   {
     type: "vrf",
     chained: true,
@@ -127,7 +136,7 @@ function measure(world: World, question: PluginQuestion, number: number): Figure
 
 /** ADD and DEL of one plugin, by ours or the reference. */
 export function attacher(world: World, name: Plugins, question: PluginQuestion, number: number): Attacher {
-  const { type, chained, options, ours, prepare, prepareContainer } = question;
+  const { type, chained, options, ours, prepare, prepareContainer, tidy } = question;
   let prepared = false;
   const config = (index: number, netns: string) => ({
     cniVersion: "1.0.0",
@@ -157,6 +166,7 @@ export function attacher(world: World, name: Plugins, question: PluginQuestion, 
     },
     attach: (index, netns) => call("ADD", index, netns),
     detach: (index, netns) => call("DEL", index, netns),
+    tidy: (index, netns) => tidy?.(number, index, netns),
   };
 }
 
@@ -173,9 +183,25 @@ function attachByHand(number: number, index: number, netns: string): void {
   const [outside, name] = [hostEnd(number, index), basename(netns)];
   ip("link", "add", outside, "up", "type", "veth", "peer", "name", "eth0", "netns", name);
   ip("address", "add", `${gateway(number, index)}/24`, "dev", outside);
-  ip("-n", name, "address", "add", `${address(number, index)}/24`, "dev", "eth0");
   ip("-n", name, "link", "set", "eth0", "up");
+  configureByHand(number, index, netns);
+}
+
+function configureByHand(number: number, index: number, netns: string): void {
+  const name = basename(netns);
+  ip("-n", name, "address", "add", `${address(number, index)}/24`, "dev", "eth0");
   ip("-n", name, "route", "add", "default", "via", gateway(number, index));
+}
+
+function removeQueues(number: number, index: number): void {
+  for (const place of ["root", "ingress"])
+    spawnSync("tc", ["qdisc", "delete", "dev", hostEnd(number, index), place]);
+}
+
+function restoreRoutes(number: number, index: number, netns: string): void {
+  // With the addresses go the routes by them, in all tables.
+  ip("-n", basename(netns), "address", "flush", "dev", "eth0");
+  configureByHand(number, index, netns);
 }
 
 function resultOf(number: number, index: number, sandbox: string) {

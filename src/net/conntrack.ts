@@ -11,6 +11,7 @@ import {
   type Connection,
   deleteConnection,
   deleteConnectionsAnsweredBy,
+  deleteConnectionsTo,
   hasConntrack,
   IPS_ASSURED,
   IPS_DST_NAT,
@@ -28,6 +29,8 @@ import { readSysctl } from "./sysctl.ts";
 
 /** As many entries are read in the time of one walk of the kernel through its table. */
 const ENTRIES_PER_WALK = 250;
+/** As many deletions by address and port does the kernel do in the time of such a walk. */
+const DELETIONS_PER_WALK = 25;
 /** How many deletions are sent at once. */
 const BATCH = 256;
 
@@ -47,10 +50,15 @@ interface HostPort {
  * host are left to it.
  */
 export function forgetEarlierConnections(netns: Namespace, forwards: readonly FamilyForwards[]): void {
-  const lasting = forwards.map((each) => ({
+  const untold = forwards.map((each) => ({
     ...each,
     mappings: each.mappings.filter(({ protocol }) => protocol !== "tcp"),
   }));
+  if (untold.every(({ mappings }) => mappings.length === 0) || countEntries(netns) === 0) return;
+  const lasting = untold.map((each) => {
+    if (!forgetUdpTo(netns, each)) return each;
+    return { ...each, mappings: each.mappings.filter(({ protocol }) => protocol === "sctp") };
+  });
   forget(netns, lasting.flatMap(portsOf), (connections) => {
     const isLocal = localAddresses(netns);
     return connections.filter(({ original, reply, status }) => {
@@ -96,6 +104,35 @@ export function forgetConnections(
         ),
     ),
   );
+}
+
+/**
+ * Forgets what goes to the UDP ports of the host's addresses, also what just came and was translated to the container: it
+ * is again. False if the kernel cannot find it by itself, or would need longer for it than for a list of all connections.
+ */
+function forgetUdpTo(netns: Namespace, { family, mappings }: FamilyForwards): boolean {
+  if (family === 6) return false;
+  let done = false;
+  whereConntrack(netns, (netfilter) => {
+    const udp = mappings.filter(({ protocol }) => protocol === "udp");
+    const own = udp.some(({ hostIP }) => hostIP === undefined) ? hostAddresses(netns) : [];
+    const requests = udp.flatMap(({ hostIP, hostPort }) =>
+      (hostIP ? [hostIP] : own).map((ip) =>
+        deleteConnectionsTo(ip, { protocol: protocols.udp, port: hostPort }),
+      ),
+    );
+    done =
+      requests.length <= DELETIONS_PER_WALK &&
+      requests.every((request) => netfilter.attempt(request, errno.EOPNOTSUPP, errno.EINVAL));
+  });
+  return done;
+}
+
+/** The IPv4 addresses that are the host's own; of 127.0.0.0/8 the one that is used. */
+function hostAddresses(netns: Namespace): Ip[] {
+  return netns.route
+    .dump(listRoutes({ family: 4, table: RT_TABLE_LOCAL, type: RTN_LOCAL }))
+    .flatMap(({ dst }) => (dst.prefixLength === 32 ? [dst.ip] : []));
 }
 
 /** False if the kernel cannot find them by themselves. */

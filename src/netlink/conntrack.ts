@@ -38,6 +38,7 @@ const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 /** Which parts of a tuple the kernel compares (net/netfilter/nf_internals.h). */
 const COMPARE_SOURCE = 1 << 0;
+const COMPARE_DESTINATION = 1 << 1;
 const COMPARE_PROTOCOL = 1 << 3;
 const COMPARE_DESTINATION_PORT = 1 << 5;
 /** sizeof(struct nfgenmsg): u8 family, u8 version, be16 resource. */
@@ -84,6 +85,8 @@ export type ConnectionFilter =
 export interface PortOf {
   readonly protocol: number;
   readonly port: number;
+  /** At this IPv4 address alone. */
+  readonly at?: Ip | undefined;
 }
 
 /**
@@ -103,6 +106,7 @@ export function listConnections(filter: ConnectionFilter = {}): Dump<Connection>
       (family ?? original.source.family) === original.source.family &&
       (to?.protocol ?? original.protocol) === original.protocol &&
       (to?.port ?? original.destinationPort) === original.destinationPort &&
+      (to?.at ?? original.destination).equals(original.destination) &&
       (answeredBy ?? reply.source).equals(reply.source);
     return wanted ? connection : undefined;
   };
@@ -121,8 +125,16 @@ export function listConnections(filter: ConnectionFilter = {}): Dump<Connection>
  * which the kernel would delete all others: see `listConnections`.
  */
 export function deleteConnectionsAnsweredBy(ip: Ip): Request {
+  return deleteByAddress(ip, { family: 4, answeredBy: ip });
+}
+
+/** The same for `conntrack -D -p PROTOCOL --orig-dst IP --orig-port-dst PORT`. */
+export function deleteConnectionsTo(ip: Ip, { protocol, port }: PortOf): Request {
+  return deleteByAddress(ip, { family: 4, to: { protocol, port, at: ip } });
+}
+
+function deleteByAddress(ip: Ip, filter: ConnectionFilter): Request {
   if (ip.family === 6) throw new RangeError(`connections cannot be deleted by the IPv6 address ${ip}`);
-  const filter = { family: ip.family, answeredBy: ip };
   const body = header(ip.family, NFNETLINK_V1);
   writeFilter(body, filter);
   return {
@@ -193,12 +205,15 @@ function header(family?: 4 | 6, version = 0): Writer {
 
 function writeFilter(into: Writer, { to, answeredBy: ip }: ConnectionFilter): void {
   const answeredBy = ip?.family === 4 ? ip : undefined;
+  const at = to?.at;
   if (to)
-    into.nest(CTA_TUPLE_ORIG, (tuple) =>
+    into.nest(CTA_TUPLE_ORIG, (tuple) => {
+      if (at) tuple.nest(CTA_TUPLE_IP, (nest) => nest.bytesAttribute(CTA_IP_V4_DST, at.bytes));
       tuple.nest(CTA_TUPLE_PROTO, (proto) =>
         proto.u8Attribute(CTA_PROTO_NUM, to.protocol).be16Attribute(CTA_PROTO_DST_PORT, to.port),
-      ),
-    );
+      );
+    });
+  const compared = to ? COMPARE_PROTOCOL | COMPARE_DESTINATION_PORT | (at ? COMPARE_DESTINATION : 0) : 0;
   if (answeredBy)
     into.nest(CTA_TUPLE_REPLY, (tuple) =>
       tuple.nest(CTA_TUPLE_IP, (nest) => nest.bytesAttribute(CTA_IP_V4_SRC, answeredBy.bytes)),
@@ -206,7 +221,7 @@ function writeFilter(into: Writer, { to, answeredBy: ip }: ConnectionFilter): vo
   if (to || answeredBy)
     into.nest(CTA_FILTER, (flags) =>
       flags
-        .u32Attribute(CTA_FILTER_ORIG_FLAGS, to ? COMPARE_PROTOCOL | COMPARE_DESTINATION_PORT : 0)
+        .u32Attribute(CTA_FILTER_ORIG_FLAGS, compared)
         .u32Attribute(CTA_FILTER_REPLY_FLAGS, answeredBy ? COMPARE_SOURCE : 0),
     );
 }

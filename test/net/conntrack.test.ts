@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { release } from "node:os";
 import { type TestContext, test } from "node:test";
 import { parseCidr } from "../../src/address/cidr.ts";
 import { parseIp } from "../../src/address/ip.ts";
@@ -100,6 +101,9 @@ const earlier: Connection[] = [
   ["-p sctp -d 10.9.9.1 --dport 9000 --state COOKIE_WAIT --orig-vtag 1 --reply-vtag 2", true],
 ];
 
+const [major = 0, minor = 0] = release().split(".").map(Number);
+const deletesByAddress = major > 6 || (major === 6 && minor >= 8);
+
 // For a single port the kernel chooses; few connections are read at once for several.
 for (const mappings of [[udp8053, tcp8080, sctp9000], [udp8053]])
   for (const kernel of ["this kernel", "Linux 5.4"])
@@ -108,8 +112,14 @@ for (const mappings of [[udp8053, tcp8080, sctp9000], [udp8053]])
       const netns = kernel === "this kernel" ? host.netns : linux5(host);
       if (netns !== host.netns) t.after(() => netns.netfilter.close());
       forgetEarlierConnections(netns, forwardsByFamily({ mappings, addresses }));
+      // Where the kernel finds them by itself, those of UDP that came meanwhile go too, and are translated again.
+      const byAddress = "-p udp -d 10.9.9.1 --dport 8053 ";
       const expected = earlier.map(
-        ([options, is]): Connection => [options, is && (mappings.length > 1 || !options.includes("sctp"))],
+        ([options, is]): Connection => [
+          options,
+          (is && (mappings.length > 1 || !options.includes("sctp"))) ||
+            (kernel === "this kernel" && deletesByAddress && options.startsWith(byAddress)),
+        ],
       );
       assert.deepEqual(left(host, earlier), kept(expected));
       assert.deepEqual(host.programs, []);
