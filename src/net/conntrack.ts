@@ -7,6 +7,7 @@ import type { Cidr } from "../address/cidr.ts";
 import type { Ip } from "../address/ip.ts";
 import { errno } from "../host/errno.ts";
 import { isErrno } from "../host/host.ts";
+import { listAddresses } from "../netlink/address.ts";
 import {
   type Connection,
   deleteConnection,
@@ -15,9 +16,11 @@ import {
   hasConntrack,
   IPS_ASSURED,
   IPS_DST_NAT,
+  IPS_SRC_NAT,
   listConnections,
 } from "../netlink/conntrack.ts";
 import { isNetlinkErrno } from "../netlink/error.ts";
+import type { Request } from "../netlink/message.ts";
 import { protocols } from "../netlink/nftables/match.ts";
 import { RT_TABLE_LOCAL, RTN_LOCAL } from "../netlink/route.ts";
 import { listRoutes } from "../netlink/route-list.ts";
@@ -114,13 +117,7 @@ function forgetUdpTo(netns: Namespace, { family, mappings }: FamilyForwards): bo
   if (family === 6) return false;
   let done = false;
   whereConntrack(netns, (netfilter) => {
-    const udp = mappings.filter(({ protocol }) => protocol === "udp");
-    const own = udp.some(({ hostIP }) => hostIP === undefined) ? hostAddresses(netns) : [];
-    const requests = udp.flatMap(({ hostIP, hostPort }) =>
-      (hostIP ? [hostIP] : own).map((ip) =>
-        deleteConnectionsTo(ip, { protocol: protocols.udp, port: hostPort }),
-      ),
-    );
+    const requests = udpDeletions(netns, mappings);
     done =
       requests.length <= DELETIONS_PER_WALK &&
       requests.every((request) => netfilter.attempt(request, errno.EOPNOTSUPP, errno.EINVAL));
@@ -128,11 +125,24 @@ function forgetUdpTo(netns: Namespace, { family, mappings }: FamilyForwards): bo
   return done;
 }
 
-/** The IPv4 addresses that are the host's own; of 127.0.0.0/8 the one that is used. */
-function hostAddresses(netns: Namespace): Ip[] {
-  return netns.route
-    .dump(listRoutes({ family: 4, table: RT_TABLE_LOCAL, type: RTN_LOCAL }))
-    .flatMap(({ dst }) => (dst.prefixLength === 32 ? [dst.ip] : []));
+/**
+ * By each address of the host; where it has many, by the port alone: what only passes through the host is then forgotten
+ * too, and tracked anew, but not what leaves with another source, for its answers would not find back.
+ */
+function udpDeletions(netns: Namespace, mappings: readonly PortMapping[]): Request[] {
+  const udp = mappings.filter(({ protocol }) => protocol === "udp");
+  const general = udp.filter(({ hostIP }) => hostIP === undefined);
+  const own = general.length > 0 ? hostAddresses(netns) : [];
+  const isMany = general.length * own.length > DELETIONS_PER_WALK;
+  return udp.flatMap(({ hostIP, hostPort: port }) => {
+    const to = { protocol: protocols.udp, port };
+    if (hostIP === undefined && isMany) return [deleteConnectionsTo(4, to, { mask: IPS_SRC_NAT, value: 0 })];
+    return (hostIP ? [hostIP] : own).map((at) => deleteConnectionsTo(4, { ...to, at }));
+  });
+}
+
+function hostAddresses({ route }: Namespace): Ip[] {
+  return route.dump(listAddresses({ family: 4 })).map(({ cidr }) => cidr.ip);
 }
 
 /** False if the kernel cannot find them by themselves. */

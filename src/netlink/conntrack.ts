@@ -24,6 +24,7 @@ const CTA_STATUS = 3;
 const CTA_ID = 12;
 const CTA_ZONE = 18;
 const CTA_FILTER = 25;
+const CTA_STATUS_MASK = 26;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
 const CTA_TUPLE_ZONE = 3;
@@ -46,6 +47,7 @@ const HEADER = 4;
 
 /** Bits of `Connection.status` (linux/netfilter/nf_conntrack_common.h): it was answered and is in use; it is translated. */
 export const IPS_ASSURED = 4;
+export const IPS_SRC_NAT = 0x10;
 export const IPS_DST_NAT = 0x20;
 
 /** One direction of a connection, as its packets have it where they come in. */
@@ -80,6 +82,12 @@ export type ConnectionFilter =
   | { readonly family: 4 | 6; readonly to: PortOf; readonly answeredBy?: undefined }
   /** By the address from which answers come: the destination after translation. */
   | { readonly family: 4 | 6; readonly to?: undefined; readonly answeredBy: Ip };
+
+/** Bits of `Connection.status`: those of the mask must be as in the value. */
+export interface StatusFilter {
+  readonly mask: number;
+  readonly value: number;
+}
 
 /** A port of an IPPROTO_*. */
 export interface PortOf {
@@ -125,23 +133,28 @@ export function listConnections(filter: ConnectionFilter = {}): Dump<Connection>
  * which the kernel would delete all others: see `listConnections`.
  */
 export function deleteConnectionsAnsweredBy(ip: Ip): Request {
-  return deleteByAddress(ip, { family: 4, answeredBy: ip });
-}
-
-/** The same for `conntrack -D -p PROTOCOL --orig-dst IP --orig-port-dst PORT`. */
-export function deleteConnectionsTo(ip: Ip, { protocol, port }: PortOf): Request {
-  return deleteByAddress(ip, { family: 4, to: { protocol, port, at: ip } });
-}
-
-function deleteByAddress(ip: Ip, filter: ConnectionFilter): Request {
   if (ip.family === 6) throw new RangeError(`connections cannot be deleted by the IPv6 address ${ip}`);
-  const body = header(ip.family, NFNETLINK_V1);
+  return deleteByFilter(`${ip}`, { family: 4, answeredBy: ip }, { mask: 0, value: 0 });
+}
+
+/** The same for `conntrack -D -p PROTOCOL --orig-port-dst PORT [--orig-dst IP]`, of all addresses unless one is given. */
+export function deleteConnectionsTo(
+  family: 4 | 6,
+  to: PortOf,
+  status: StatusFilter = { mask: 0, value: 0 },
+): Request {
+  return deleteByFilter(`port ${to.port}`, { family, to }, status);
+}
+
+function deleteByFilter(what: string, filter: ConnectionFilter, { mask, value }: StatusFilter): Request {
+  const body = header(filter.family, NFNETLINK_V1);
   writeFilter(body, filter);
+  if (mask !== 0) body.be32Attribute(CTA_STATUS, value).be32Attribute(CTA_STATUS_MASK, mask);
   return {
     type: (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_DELETE,
     flags: 0,
     body: body.finish(),
-    what: `forget the connections to ${ip}`,
+    what: `forget the connections to ${what}`,
   };
 }
 
