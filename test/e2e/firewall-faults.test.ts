@@ -1,43 +1,35 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { attach, backends, bridge, by, detach, held, NOTHING } from "./firewall-network.ts";
-import { addLeavesNothing, delTells, INJECTIONS } from "./injection.ts";
+import { addLeavesNothing, delTells, INJECTIONS, type Subject } from "./injection.ts";
 import { World } from "./world.ts";
 
 // System calls of firewall fail, one at a time: a failed ADD leaves nothing behind, a failed DEL tells of it.
 
+/** A container on a bridge, whose firewall is to keep it from its neighbours. */
+async function isolated(t: TestContext, backend: (typeof backends)[number]): Promise<Subject> {
+  const world = await World.start(t);
+  const container = world.container();
+  const prevResult = attach(world, [bridge()], container);
+  return {
+    world,
+    container,
+    config: { ...by(backend), ingressPolicy: "isolated" },
+    settings: { prevResult },
+    state: () => [held(world), world.rules()],
+  };
+}
+
 for (const backend of backends)
   for (const injection of INJECTIONS.slice(0, backend === "nftables" ? 2 : 4))
     test(`ADD by ${backend}, where each ${injection[0]} fails once with ${injection[1]}, leaves nothing`, async (t) => {
-      const world = await World.start(t);
-      const container = world.container();
-      const prevResult = attach(world, [bridge()], container);
-      const config = { ...by(backend), ingressPolicy: "isolated" };
-      const subject = {
-        world,
-        container,
-        config,
-        settings: { prevResult },
-        state: () => [held(world), world.rules()],
-      };
-      assert.ok(addLeavesNothing(subject, injection) > 0);
+      assert.ok(addLeavesNothing(await isolated(t, backend), injection) > 0);
     });
 
 for (const backend of backends)
   for (const call of ["sendto", "recvfrom"])
     test(`DEL by ${backend} tells of each ${call} that fails, and the next DEL removes the rest`, async (t) => {
-      const world = await World.start(t);
-      const container = world.container();
-      const prevResult = attach(world, [bridge()], container);
-      const config = { ...by(backend), ingressPolicy: "isolated" };
-      const subject = {
-        world,
-        container,
-        config,
-        settings: { prevResult },
-        state: () => [held(world), world.rules()],
-      };
-      assert.ok(delTells(subject, call) > 0);
+      assert.ok(delTells(await isolated(t, backend), call) > 0);
     });
 
 for (const backend of backends)

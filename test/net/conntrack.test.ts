@@ -125,6 +125,21 @@ for (const mappings of [[udp8053, tcp8080, sctp9000], [udp8053]])
       assert.deepEqual(host.programs, []);
     });
 
+test("ADD on a host with many addresses: what leaves with another source is left alone", (t) => {
+  const connections: Connection[] = [
+    ["-p udp -d 10.9.9.1 --dport 8053", true],
+    ["-p udp -d 10.9.9.1 --dport 8053 --dst-nat 10.1.2.9:53", true],
+    ["-p udp -d 192.0.2.1 --dport 8053 --src-nat 10.9.9.1", false],
+    ["-p udp -d 10.9.9.1 --dport 8054", false],
+    ["-p tcp -d 10.9.9.1 --dport 8053 --state ESTABLISHED", false],
+    ["-p udp -d fd08::1 --dport 8053", false],
+  ];
+  const host = hostWith(t, connections);
+  for (let last = 1; last <= 30; last++) host.run("ip", "address", "add", `10.8.8.${last}/32`, "dev", "lo");
+  forgetEarlierConnections(host.netns, forwardsByFamily({ mappings: [udp8053], addresses }));
+  assert.deepEqual(left(host, connections), kept(connections));
+});
+
 test("ADD: of a port of one address of the host, what came to that address", (t) => {
   const connections: Connection[] = [
     ["-p udp -d 192.0.2.1 --dport 8053", true],
