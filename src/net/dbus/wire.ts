@@ -19,8 +19,6 @@ export const METHOD_RETURN = 2;
 export const ERROR = 3;
 export const SIGNAL = 4;
 
-/** The message expects no reply. */
-export const NO_REPLY_EXPECTED = 1;
 
 /** The optional header fields: their numbers and types. */
 const FIELDS = {
