@@ -19,7 +19,6 @@ export const METHOD_RETURN = 2;
 export const ERROR = 3;
 export const SIGNAL = 4;
 
-
 /** The optional header fields: their numbers and types. */
 const FIELDS = {
   path: [1, "o"],
