@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/filter.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
 
@@ -557,6 +558,12 @@ CALL(sys_ioctl) {
   memcpy(a[3].p, copy, a[3].n);
   return r;
 }
+// A classic BPF program, an array of struct sock_filter: it chooses what the socket receives.
+CALL(sys_filter) {
+  UNUSED;
+  struct sock_fprog program = {a[1].n / sizeof(struct sock_filter), (struct sock_filter *)a[1].p};
+  return result(setsockopt(a[0].i, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program));
+}
 CALL(sys_setsockopt) { UNUSED; return result(setsockopt(a[0].i, a[1].i, a[2].i, a[3].p, a[3].n)); }
 CALL(sys_send) {
   UNUSED;
@@ -722,6 +729,7 @@ const Sys sys_table[] = {
     {"listen", "iii", sys_listen},
     {"accept", "iii", sys_accept},
     {"setsockopt", "iiiib", sys_setsockopt},
+    {"filter", "iib", sys_filter},
     {"ioctl", "iiiib", sys_ioctl},
     {"send", "iibi", sys_send},
     {"sendto", "iibbi", sys_sendto},

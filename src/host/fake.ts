@@ -272,6 +272,7 @@ export class FakeSystem {
       listen: absent,
       accept: absent,
       setsockopt: (fd) => socket(fd, () => 0),
+      filter: (fd) => socket(fd, () => 0),
       ioctl: (fd) => opened(fd, () => -errno.ENOTTY),
       send,
       sendto: send,

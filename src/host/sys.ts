@@ -64,6 +64,8 @@ export interface Sys {
   connect(fd: number, address: Uint8Array, timeoutMs: number): number;
   listen(fd: number, backlog: number): number;
   accept(fd: number, timeoutMs: number): number;
+  /** Attaches a classic BPF program: it chooses what the socket receives. `program`: an array of struct sock_filter. */
+  filter(fd: number, program: Uint8Array): number;
   setsockopt(fd: number, level: number, option: number, value: Uint8Array): number;
   /** `struct`, at most 256 bytes, is what the request reads and writes; if it is empty, `number` is its argument. */
   ioctl(fd: number, request: number, number: number, struct: Uint8Array): number;
