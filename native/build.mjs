@@ -125,6 +125,7 @@ async function buildEngine() {
     ),
     compileC(native("sys.c"), object("sys.c"), ours, headers),
     compileC(native("sha512.c"), object("sha512.c"), ours, [native("sha512.h")]),
+    compileC(native("inflate.c"), object("inflate.c"), ours, [native("inflate.h")]),
     compileC(native("arena.c"), object("arena.c"), ours, [native("arena.h")]),
     compileC(native("compile.c"), object("compile.c"), ours),
   ]);
@@ -195,9 +196,16 @@ async function buildProgram(output, base, entry, suffix = "") {
   const hot = await compileModules(`hot${suffix}`, base, modules.hot);
   const cold = await compileModules(`cold${suffix}`, base, modules.cold);
   const host = object(`engine${suffix}.c`);
-  const headers = [native("sys.h"), native("modules.h"), native("arena.h")];
+  const headers = [native("sys.h"), native("modules.h"), native("inflate.h"), native("arena.h")];
   await compileC(native("engine.c"), host, [...ours, `-DENTRY="${relative(base, entry)}"`], headers);
-  const objects = [host, object("sys.c"), object("sha512.c"), object("arena.c"), ...ENGINE_FILES.map(object)];
+  const objects = [
+    host,
+    object("sys.c"),
+    object("sha512.c"),
+    object("inflate.c"),
+    object("arena.c"),
+    ...ENGINE_FILES.map(object),
+  ];
   const make = options.debug ? linkWithModules : linkWithImage;
   await when(output, [hot, cold, ...objects], () => make(output, objects, { hot, cold }, suffix));
 }

@@ -1,5 +1,6 @@
 // The executable: QuickJS, our modules, and the table of system calls as `globalThis.sys`.
 #include "arena.h"
+#include "inflate.h"
 #include "modules.h"
 #include "sys.h"
 #include <fcntl.h>
@@ -74,35 +75,6 @@ static Block block_at(const uint8_t *at) {
   return (Block){(const char *)at, p + 9, p + 9 + u32(p + 5), u32(p + 1)};
 }
 
-// A length of LZ4: what its four bits in the token say, and bytes of more while they are full.
-static size_t length_at(const uint8_t **in, size_t length) {
-  if (length == 15)
-    do length += **in;
-    while (*(*in)++ == 255);
-  return length;
-}
-
-enum { STRIDE = 8 }; // as many bytes are copied at once, up to that many too many
-
-// It is ours: nothing in it is wrong.
-static void unpack(Block b, uint8_t *out) {
-  for (const uint8_t *in = b.packed;;) {
-    uint8_t token = *in++;
-    size_t n = length_at(&in, token >> 4);
-    memcpy(out, in, n);
-    out += n, in += n;
-    if (in == b.end) return; // the last sequence has no match
-    const uint8_t *from = out - (in[0] | in[1] << 8);
-    in += 2;
-    uint8_t *end = out + length_at(&in, token & 15) + 4;
-    if (out - from >= STRIDE)
-      for (; out < end; out += STRIDE, from += STRIDE) memcpy(out, from, STRIDE);
-    else
-      while (out < end) *out++ = *from++; // it repeats what it writes
-    out = end;
-  }
-}
-
 // The bytecode of a block, in memory of its own: the image is to have none of it. It stays: while a module is read, those
 // that it imports are.
 static const uint8_t *unpacked(Block b) {
@@ -114,10 +86,10 @@ static const uint8_t *unpacked(Block b) {
   static Unpacked *all;
   for (Unpacked *known = all; known; known = known->next)
     if (known->names == b.names) return known->bytes;
-  size_t size = sizeof(Unpacked) + b.size + STRIDE;
+  size_t size = sizeof(Unpacked) + b.size + INFLATE_MARGIN;
   Unpacked *new = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (new == MAP_FAILED) return NULL;
-  unpack(b, new->bytes);
+  inflate(b.packed, new->bytes);
   new->names = b.names, new->next = all;
   return (all = new)->bytes;
 }

@@ -2,7 +2,7 @@
 //
 //   the names of its modules (paths below src/), a NUL behind each and behind the last one more
 //   two lengths, of four bytes in little-endian order: unpacked, and packed
-//   packed as a block of LZ4: for each module the length of its bytecode, and that
+//   packed by zlib's deflateRaw: for each module the length of its bytecode, and that
 //
 // compile.c makes the bytecode, pack.mjs the blocks, engine.c reads them.
 #pragma once
