@@ -58,7 +58,18 @@ static void *map_block(size_t size) {
   return p + UNIT;
 }
 
+static void *cut_from(uint8_t **chunk, size_t whole) {
+  Block *b = (Block *)*chunk;
+  *chunk += whole;
+  b->size = whole - HEADER;
+  return (uint8_t *)b + HEADER;
+}
+
+// A large block that was freed while the image was made: smaller ones are cut from it.
+static uint8_t *spare, *spare_end;
+
 static void *cut(size_t whole) {
+  if ((size_t)(spare_end - spare) >= whole) return cut_from(&spare, whole);
   if ((size_t)(state.end - state.next) < whole) {
     if (state.writing) fputs("the image is too small\n", stderr), _Exit(1);
     // Populated at once: a page fault for each page costs more.
@@ -66,10 +77,7 @@ static void *cut(size_t whole) {
     if (fresh == MAP_FAILED) return NULL;
     state.next = fresh + HEADER, state.end = fresh + CHUNK; // payloads at multiples of UNIT
   }
-  Block *b = (Block *)state.next;
-  state.next += whole;
-  b->size = whole - HEADER;
-  return (uint8_t *)b + HEADER;
+  return cut_from(&state.next, whole);
 }
 
 // `fresh` tells that the block is zero.
@@ -109,7 +117,10 @@ static void release(void *opaque, void *p) {
     return;
   }
   size_t units = (b->size + HEADER) / UNIT;
-  if (b->size >= LARGE) return; // of the image, which has a handful
+  if (b->size >= LARGE) { // of the image, which has a handful
+    if (state.writing) spare = (uint8_t *)b, spare_end = spare + HEADER + b->size;
+    return;
+  }
   Block **list = &state.free_blocks[class_of(&units)];
   b->next = *list;
   *list = b;

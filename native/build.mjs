@@ -157,28 +157,29 @@ async function stripTypes(source, output) {
 }
 
 /**
- * The modules that a program consists of. Those that its entry imports, directly or through others, are hot: they are
- * loaded when the image is made. Those that are reached by `import()` alone are cold: bytecode until they are called for.
+ * The modules that a program consists of, in groups of what is loaded together. Those that its entry imports, directly or
+ * through others, are hot: they are loaded when the image is made. Those that are reached by `import()` alone are cold:
+ * bytecode until they are called for.
  */
 async function modulesOf(entry) {
   const found = new Set();
-  await follow(found, entry);
-  const hot = [...found];
-  // Each with what it imports behind it: what is loaded together lies together.
+  const hot = await follow(found, entry);
+  const cold = [];
   for (const source of found)
-    for (const cold of await imported(source, /\bimport\(\s*"(\.[^"]+)"/g)) await follow(found, cold);
-  return { hot, cold: [...found].slice(hot.length) };
+    for (const next of await imported(source, /\bimport\(\s*"(\.[^"]+)"/g))
+      cold.push(await follow(found, next));
+  return { hot: [hot], cold };
 }
 
-/** Adds a module and all that it imports at once, in the order in which they are met. */
+/** Finds a module and all that it imports at once, but what was found before. */
 async function follow(found, first) {
-  if (found.has(first)) return;
-  const sources = new Set([first]);
+  const sources = new Set(found.has(first) ? [] : [first]);
   for (const source of sources) {
     found.add(source);
     for (const next of await imported(source, /(?:\bfrom|\bimport)\s*"(\.[^"]+)"/g))
       if (!found.has(next)) sources.add(next);
   }
+  return [...sources];
 }
 
 /** The modules of ours that a module imports in the way of `pattern`. */
@@ -210,10 +211,10 @@ async function buildProgram(output, base, entry, suffix = "") {
   await when(output, [hot, cold, ...objects], () => make(output, objects, { hot, cold }, suffix));
 }
 
-/** Bytecode of the modules, packed, in the file that is given back. */
-async function compileModules(title, base, sources) {
+/** Bytecode of groups of modules, packed, in the file that is given back. */
+async function compileModules(title, base, groups) {
   const [bytecode, folder] = [join(work, `${title}.bin`), strippedPath(base)];
-  const names = sources.map((source) => relative(base, source));
+  const names = groups.flat().map((source) => relative(base, source));
   // The list of names is an input too: a file that went must leave the executable.
   const list = join(work, `${title}.txt`);
   if (!existsSync(list) || readFileSync(list, "utf8") !== names.join("\n"))
@@ -222,7 +223,8 @@ async function compileModules(title, base, sources) {
   await when(bytecode, [list, native("pack.mjs"), join(work, "compile"), ...stripped], async () => {
     const env = { ...process.env, ASAN_OPTIONS: "detect_leaks=0" };
     await run(join(work, "compile"), [bytecode, folder, ...names], { env });
-    writeFileSync(bytecode, pack(readFileSync(bytecode)));
+    const sizes = groups.map(({ length }) => length);
+    writeFileSync(bytecode, pack(readFileSync(bytecode), sizes));
   });
   return bytecode;
 }

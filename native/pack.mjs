@@ -1,24 +1,30 @@
 // Packs bytecode into blocks (see modules.h); inflate.c unpacks one in 50 microseconds.
 import { constants, deflateRawSync } from "node:zlib";
 
-/** Bytes of bytecode in a block: with less, too little repeats itself; with more, too much is unpacked for nothing. */
+/** Bytes of bytecode in a block, at least: with less, too little repeats itself. */
 const BLOCK = 24 << 10;
 /** inflate.c reads eight bytes at once. */
 const MARGIN = Buffer.alloc(8);
 
-/** Packs modules, as compile.c writes them: name, NUL, length, bytecode. */
-export function pack(modules) {
+/**
+ * Packs modules, as compile.c writes them: name, NUL, length, bytecode. `groups`: of how many modules, one behind the other,
+ * are loaded together; none is torn.
+ */
+export function pack(modules, groups) {
   const blocks = [];
   let block = { names: [], parts: [], size: 0 };
-  for (let at = 0; at < modules.length; ) {
-    const code = modules.indexOf(0, at) + 1;
-    const end = code + 4 + modules.readUInt32LE(code);
-    block.names.push(modules.subarray(at, code));
-    block.parts.push(modules.subarray(code, end));
-    block.size += end - code;
-    at = end;
+  let at = 0;
+  for (const count of groups) {
+    for (let i = 0; i < count; i++) {
+      const code = modules.indexOf(0, at) + 1;
+      const end = code + 4 + modules.readUInt32LE(code);
+      block.names.push(modules.subarray(at, code));
+      block.parts.push(modules.subarray(code, end));
+      block.size += end - code;
+      at = end;
+    }
     if (block.size < BLOCK && at < modules.length) continue;
-    blocks.push(packed(block));
+    if (block.size > 0) blocks.push(packed(block));
     block = { names: [], parts: [], size: 0 };
   }
   return Buffer.concat(blocks);
