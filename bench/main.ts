@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { openHost } from "../src/host/node.node.ts";
 import { bridge } from "./bridge.ts";
+import { dhcp } from "./dhcp.ts";
 import type { Figure } from "./figure.ts";
 import { hostLocal } from "./host-local.ts";
 import { memory } from "./memory.ts";
@@ -19,6 +20,7 @@ const QUESTIONS: Record<string, (world: World) => Figure[]> = {
   "host-local": hostLocal,
   ...Object.fromEntries(PLUGIN_QUESTIONS.map((type) => [type, pluginQuestion(type)])),
   "portmap-growth": portGrowth,
+  dhcp,
   memory,
   size,
 };

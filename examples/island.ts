@@ -3,7 +3,7 @@ import { configureInterface } from "../src/net/configure.ts";
 import { removeLink, requireLink } from "../src/net/veth.ts";
 import { createLink } from "../src/netlink/link.ts";
 import { bridge } from "../src/netlink/links/bridge.ts";
-import { definePlugin, integer, object, optional, runAs } from "../src/plugin/index.ts";
+import { definePlugin, delAndRelease, integer, object, optional, runAs } from "../src/plugin/index.ts";
 
 const plugin = definePlugin({
   type: "island",
@@ -18,9 +18,11 @@ const plugin = definePlugin({
     return { interfaces: [{ name: ifName, mac: `${link.mac}`, sandbox: netns.path }], ips, routes };
   },
 
-  del({ netns, ifName, ipam }, cleanup) {
-    if (netns) cleanup.step(`delete ${ifName}`, () => void removeLink(netns, ifName));
-    if (ipam) cleanup.step("release the addresses", () => ipam.del());
+  del(request, cleanup) {
+    const { netns, ifName } = request;
+    delAndRelease(request, cleanup, () => {
+      if (netns) cleanup.step(`delete ${ifName}`, () => void removeLink(netns, ifName));
+    });
   },
 });
 

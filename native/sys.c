@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -17,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -164,6 +166,18 @@ CALL(sys_close) {
   UNUSED;
   int64_t r = result(close(a[0].i));
   return r == -EINTR ? 0 : r; // it is closed all the same
+}
+static void *close_it(void *fd) { close((int)(intptr_t)fd); return NULL; }
+// The kernel lets nobody go on who closes a socket of AF_PACKET before a grace period is over: 10 ms and more. So a
+// thread waits for it, which touches no memory but its stack.
+CALL(sys_closelater) {
+  UNUSED;
+  pthread_t thread;
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, 64 << 10);
+  return pthread_create(&thread, &attributes, close_it, (void *)(intptr_t)a[0].i) ? sys_close(a, out) : 0;
 }
 CALL(sys_read) {
   UNUSED;
@@ -644,6 +658,13 @@ CALL(sys_clock) {
 }
 CALL(sys_isatty) { UNUSED; return isatty(a[0].i); }
 CALL(sys_getpid) { UNUSED; return getpid(); }
+CALL(sys_openlimit) {
+  UNUSED;
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+  limit.rlim_cur = limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : (int64_t)limit.rlim_max;
+}
 CALL(sys_geteuid) { UNUSED; return geteuid(); }
 CALL(sys_sha512) {
   uint8_t digest[64];
@@ -697,6 +718,7 @@ CALL(sys_exit) { UNUSED; _exit(a[0].i); }
 const Sys sys_table[] = {
     {"open", "iisii", sys_open},
     {"close", "ii", sys_close},
+    {"closelater", "ii", sys_closelater},
     {"read", "iibi", sys_read},
     {"write", "iibi", sys_write},
     {"readall", "biii", sys_readall},
@@ -742,6 +764,7 @@ const Sys sys_table[] = {
     {"isatty", "ii", sys_isatty},
     {"getpid", "i", sys_getpid},
     {"geteuid", "i", sys_geteuid},
+    {"openlimit", "i", sys_openlimit},
     {"sha512", "bb", sys_sha512},
     {"encode", "bt", sys_encode},
     {"decode", "tb", sys_decode},

@@ -13,6 +13,10 @@ export async function main(): Promise<number> {
   const host = new Host(table());
   const [called = "plumb", ...args] = host.argv();
   const name = called.slice(called.lastIndexOf("/") + 1);
+  // Beside the plugin there are its daemon and a list of what that holds.
+  const [word, ...rest] = name === "dhcp" ? args : args[0] === "dhcp" ? args.slice(1) : [];
+  if (word === "daemon") return (await import("./dhcp/daemon.ts")).main(host, rest);
+  if (word === "leases") return (await import("./dhcp/leases.ts")).main(host, rest);
   const plugin = (await findPlugin(name)) ?? (args[0] === undefined ? undefined : await findPlugin(args[0]));
   if (plugin !== undefined) return runPlugin(host, plugin, findPlugin);
   // By the plugin tap, for what it cannot do in its own process.

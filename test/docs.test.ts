@@ -15,6 +15,7 @@ for (const [page, least] of [
   ["docs/differences.md", 30],
   ["docs/plugins/bandwidth.md", 7],
   ["docs/plugins/bridge.md", 19],
+  ["docs/plugins/dhcp.md", 25],
   ["docs/plugins/dummy.md", 1],
   ["docs/plugins/host-device.md", 8],
   ["docs/plugins/firewall.md", 8],

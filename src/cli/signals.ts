@@ -1,22 +1,22 @@
 import { errno } from "../host/errno.ts";
-import { check, type Host, SysError } from "../host/host.ts";
-
-/** Signal numbers of Linux on all machines that we build for (asm-generic/signal.h). */
-export const SIGHUP = 1;
-export const SIGINT = 2;
-export const SIGQUIT = 3;
-export const SIGUSR1 = 10;
-export const SIGUSR2 = 12;
-export const SIGTERM = 15;
-export const SIGCHLD = 17;
+import { type Host, SysError } from "../host/host.ts";
+import {
+  holdSignals,
+  readSignal,
+  SIGCHLD,
+  SIGHUP,
+  SIGINT,
+  SIGQUIT,
+  SIGTERM,
+  SIGUSR1,
+  SIGUSR2,
+} from "../host/signals.ts";
 
 /** Signals that are for the command, and end us after it. */
 const FORWARDED = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM];
 /** Of these, those that a command which has not begun yet would have died of. */
 const FATAL = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/** struct signalfd_siginfo (linux/signalfd.h): u32 number at 0, s32 code at 8. */
-const SIGINFO_SIZE = 128;
 const LONG_MS = 60_000;
 
 /** Signals that are held back and read one by one, so that none can end us before we have cleaned up. */
@@ -25,9 +25,8 @@ export class Signals {
   readonly #fd: number;
 
   constructor(host: Host) {
-    const mask = [...FORWARDED, SIGCHLD].reduce((bits, number) => bits | (1 << (number - 1)), 0);
     this.#host = host;
-    this.#fd = check("signalfd", host.sys.signalfd(mask));
+    this.#fd = holdSignals(host, ...FORWARDED, SIGCHLD);
   }
 
   /** The signal that has come meanwhile and would have ended a process; undefined if none has. */
@@ -52,14 +51,8 @@ export class Signals {
     }
   }
 
-  #next(timeoutMs: number): { number: number; byProcess: boolean } | undefined {
-    const info = new Uint8Array(SIGINFO_SIZE);
-    const length = this.#host.sys.read(this.#fd, info, timeoutMs);
-    if (length === -errno.ETIMEDOUT) return undefined;
-    check("read", length, "signalfd");
-    const view = new DataView(info.buffer);
-    // SI_USER is 0, SI_QUEUE and SI_TKILL are below; the kernel's own are above.
-    return { number: view.getUint32(0, true), byProcess: view.getInt32(8, true) <= 0 };
+  #next(timeoutMs: number) {
+    return readSignal(this.#host, this.#fd, timeoutMs);
   }
 }
 

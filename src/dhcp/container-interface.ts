@@ -79,11 +79,12 @@ export class ContainerInterface {
     }
   }
 
-  #find({ host, fd, route }: Namespace): Link {
+  #find(namespace: Namespace): Link {
+    const { host, fd } = namespace;
     if (host.sys.nstype(fd) !== CLONE_NEWNET)
       throw new InterfaceGone(`${this.netns} is no network namespace any more`);
     const netns = host.statOpen(fd).ino;
-    const link = route.query(getLink(this.name));
+    const link = namespace.route.query(getLink(this.name));
     if (link === undefined) throw new InterfaceGone(`there is no interface ${this.name} in ${this.netns}`);
     this.#identity ??= { netns, link: link.index };
     if (this.#identity.netns !== netns) throw new InterfaceGone(`${this.netns} is another namespace by now`);

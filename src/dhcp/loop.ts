@@ -1,5 +1,5 @@
-import { errno } from "../host/errno.ts";
 import { CLOCK_BOOTTIME, check, type Host } from "../host/host.ts";
+import { Timers } from "./timers.ts";
 
 /** What waits on behalf of others: for a time, or for bytes. Callbacks are never called before the call returns. */
 export interface Scheduler {
@@ -20,14 +20,22 @@ export interface Watch {
   stop(): void;
 }
 
-interface Waiting extends Timer {
-  readonly at: number;
-  callback: (() => void) | undefined;
-}
-
-interface Watched extends Watch {
+class Watched implements Watch {
   readonly fd: number;
   callback: (() => void) | undefined;
+  readonly #loop: Loop;
+
+  constructor(loop: Loop, fd: number, callback: () => void) {
+    this.#loop = loop;
+    this.fd = fd;
+    this.callback = callback;
+  }
+
+  stop(): void {
+    if (this.callback === undefined) return;
+    this.callback = undefined;
+    this.#loop.forget(this);
+  }
 }
 
 /** struct pollfd (poll.h): s32 fd, s16 events, s16 revents. */
@@ -40,9 +48,10 @@ const LONGEST_WAIT_MS = 30_000;
 export class Loop implements Scheduler {
   readonly #host: Host;
   readonly #failed: (error: unknown) => void;
-  /** By time, the latest first. */
-  readonly #timers: Waiting[] = [];
+  readonly #timers = new Timers();
   #watched: Watched[] = [];
+  /** An array of struct pollfd for those that are watched; undefined when it must be made anew. */
+  #pollfds: DataView | undefined;
   #running = false;
 
   /** `failed` is told what callbacks throw; the loop goes on. */
@@ -56,17 +65,21 @@ export class Loop implements Scheduler {
   }
 
   after(ms: number, callback: () => void): Timer {
-    const timers = this.#timers;
-    const timer: Waiting = { at: this.now() + Math.max(0, ms), callback, cancel: () => this.#cancel(timer) };
-    // Of those with the same time, the older is called first.
-    timers.splice(this.#position(timer.at), 0, timer);
-    return timer;
+    return this.#timers.add(this.now() + Math.max(0, ms), callback);
   }
 
   watch(fd: number, callback: () => void): Watch {
-    const watched: Watched = { fd, callback, stop: () => this.#forget(watched) };
+    const watched = new Watched(this, fd, callback);
     this.#watched.push(watched);
+    this.#pollfds = undefined;
     return watched;
+  }
+
+  /** By a watch that is stopped. */
+  forget(watched: Watched): void {
+    // The list that is being gone through stays as it is.
+    this.#watched = this.#watched.filter((other) => other !== watched);
+    this.#pollfds = undefined;
   }
 
   /** Until `stop` is called. */
@@ -83,28 +96,23 @@ export class Loop implements Scheduler {
   }
 
   #poll(): void {
-    const next = this.#timers.at(-1);
-    const wait = next === undefined ? LONGEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, next.at - this.now());
-    const watched = this.#watched;
-    const fds = new DataView(new ArrayBuffer(watched.length * POLLFD_SIZE));
-    for (const [index, { fd }] of watched.entries()) {
-      fds.setInt32(index * POLLFD_SIZE, fd, true);
-      fds.setInt16(index * POLLFD_SIZE + 4, POLLIN, true);
+    const next = this.#timers.next;
+    const wait = next === undefined ? LONGEST_WAIT_MS : Math.min(LONGEST_WAIT_MS, next - this.now());
+    this.#pollfds ??= pollfdsOf(this.#watched);
+    const [watched, pollfds] = [this.#watched, this.#pollfds];
+    const ready = this.#host.sys.poll(new Uint8Array(pollfds.buffer), Math.max(0, Math.ceil(wait)));
+    let left = check("poll", ready);
+    for (let index = 0; left > 0 && index < watched.length; index++) {
+      if (pollfds.getInt16(index * POLLFD_SIZE + 6, true) === 0) continue;
+      left--;
+      this.#call(watched[index]!.callback);
     }
-    const ready = this.#host.sys.poll(new Uint8Array(fds.buffer), Math.max(0, Math.ceil(wait)));
-    if (ready === -errno.EINTR || check("poll", ready) === 0) return;
-    for (const [index, one] of watched.entries())
-      if (fds.getInt16(index * POLLFD_SIZE + 6, true) !== 0) this.#call(one.callback);
   }
 
   #callTimers(): void {
     const now = this.now();
-    for (let next = this.#timers.at(-1); next !== undefined && next.at <= now; next = this.#timers.at(-1)) {
-      this.#timers.pop();
-      const { callback } = next;
-      next.callback = undefined;
-      this.#call(callback);
-    }
+    for (let call = this.#timers.takeDue(now); call !== undefined; call = this.#timers.takeDue(now))
+      this.#call(call);
   }
 
   #call(callback: (() => void) | undefined): void {
@@ -114,28 +122,13 @@ export class Loop implements Scheduler {
       this.#failed(error);
     }
   }
+}
 
-  #cancel(timer: Waiting): void {
-    if (timer.callback === undefined) return;
-    // What it holds is freed now, not when its time has come.
-    timer.callback = undefined;
-    this.#timers.splice(this.#timers.indexOf(timer, this.#position(timer.at)), 1);
+function pollfdsOf(watched: readonly Watched[]): DataView {
+  const pollfds = new DataView(new ArrayBuffer(watched.length * POLLFD_SIZE));
+  for (const [index, { fd }] of watched.entries()) {
+    pollfds.setInt32(index * POLLFD_SIZE, fd, true);
+    pollfds.setInt16(index * POLLFD_SIZE + 4, POLLIN, true);
   }
-
-  /** Where a timer for this time belongs: before the first that is not later. */
-  #position(at: number): number {
-    let [low, high] = [0, this.#timers.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#timers[middle]!.at > at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #forget(watched: Watched): void {
-    watched.callback = undefined;
-    // The list that is being gone through stays as it is.
-    this.#watched = this.#watched.filter((other) => other !== watched);
-  }
+  return pollfds;
 }

@@ -1,3 +1,4 @@
+import type { Host } from "../host/host.ts";
 import type { ErrorObject } from "../spec/errors.ts";
 import type { JsonObject } from "../spec/json.ts";
 
@@ -71,6 +72,14 @@ export type Answer = { readonly result: JsonObject } | { readonly error: Omit<Er
 export function leaseDirectory(socketPath: string): string {
   return `${socketPath.replace(/\.sock$/, "")}.leases`;
 }
+
+/** The file there that is about an attachment, of a record in the form of record.ts. */
+export function recordPath(host: Host, directory: string, id: AttachmentId): string {
+  return `${directory}/${host.sha512(attachmentName(id), 32)}`;
+}
+
+/** What the names of those files are like. */
+export const RECORD_NAME = /^[0-9a-f]{32}$/;
 
 /** By this a DHCP server knows the attachment, and so does the reference: `container/network/interface`. */
 export function attachmentName({ containerId, network, ifName }: AttachmentId): string {

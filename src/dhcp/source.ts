@@ -1,5 +1,9 @@
+import type { Host } from "../host/host.ts";
 import type { JsonObject } from "../spec/json.ts";
 import type { Result } from "../spec/result.ts";
+import type { ContainerInterface } from "./container-interface.ts";
+import type { Scheduler } from "./loop.ts";
+import type { AttachmentId, Wish } from "./protocol.ts";
 
 /** What a server or router says that an interface is to have. */
 export interface Settings extends Pick<Result, "ips" | "routes" | "dns"> {
@@ -13,7 +17,10 @@ export interface Lease {
   /** When the source asks for more time, first. */
   readonly renewAt: number;
   readonly expiresAt: number;
-  /** What the source itself must know to go on with the lease in another process. */
+  /**
+   * What the source itself must know to go on with the lease in another process. Its `server`, if that is a text, is
+   * shown to operators.
+   */
   readonly memory: JsonObject;
 }
 
@@ -47,4 +54,14 @@ export interface Timing {
   readonly resendMax: number;
   /** For how long an answer to the probe for duplicate addresses is awaited; 0: no probe. */
   readonly probe: number;
+}
+
+/** What a source works with and for. */
+export interface SourceContext {
+  readonly host: Host;
+  readonly scheduler: Scheduler;
+  readonly target: ContainerInterface;
+  readonly id: AttachmentId;
+  readonly wish: Wish;
+  readonly timing: Timing;
 }

@@ -191,6 +191,12 @@ export class FakeSystem {
       });
     const inNamespace = (fd: number, act: () => number) =>
       fd === -1 ? act() : opened(fd, ({ flags }) => (flags === CLONE_NEWNET ? act() : -errno.EINVAL));
+    const close = (fd: number) =>
+      opened(fd, ({ node }) => {
+        if (node) this.#locks.get(node)?.delete(fd);
+        this.#open.delete(fd);
+        return 0;
+      });
     const absent = () => -errno.ENOSYS;
     return {
       open: (netns, name, flags, mode) =>
@@ -202,12 +208,8 @@ export class FakeSystem {
             ),
           name,
         ),
-      close: (fd) =>
-        opened(fd, ({ node }) => {
-          if (node) this.#locks.get(node)?.delete(fd);
-          this.#open.delete(fd);
-          return 0;
-        }),
+      close,
+      closelater: close,
       read: (fd, into) =>
         opened(fd, (open) => {
           if (open.node?.isDirectory) return -errno.EISDIR;
@@ -300,6 +302,7 @@ export class FakeSystem {
       isatty: () => 0,
       getpid: () => this.pid,
       geteuid: () => 0,
+      openlimit: () => 1024,
       encode: encodeUtf8,
       decode: decodeUtf8,
       exit: (code) => {

@@ -78,12 +78,12 @@ function wishedRoutes({ ips, routes, linkRoutes = [] }: InterfaceWish): readonly
 }
 
 /** Of IPv6 routes by gateways to one destination the kernel makes one with several ways, whatever their links. */
-function wouldJoin({ dst, gateway, priority }: KernelRoute): boolean {
+export function wouldJoin({ dst, gateway, priority }: KernelRoute): boolean {
   return dst.family === 6 && gateway !== undefined && !priority;
 }
 
 /** Adds a route, with a higher metric than those that another interface has to the same destination. */
-function putBehind({ route }: Namespace, link: LinkRef, wished: KernelRoute): void {
+export function putBehind({ route }: Namespace, link: LinkRef, wished: KernelRoute): void {
   for (let priority = IP6_RT_PRIO_USER; ; priority++)
     if (route.attempt(addRoute(link, { ...wished, priority }), errno.EEXIST)) return;
 }
@@ -99,8 +99,9 @@ export function kernelRoute(
   ips: readonly IpConfig[],
 ): KernelRoute {
   const gateway = gw ?? ips.find((ip) => ip.gateway?.family === dst.family)?.gateway;
-  // A route of scope link has no gateway, even where a default could be found.
-  const direct = gw === undefined && scope !== undefined && scope >= 253;
+  // A route of scope link has no gateway, even where a default could be found; nor has one by 0.0.0.0, as DHCP says it
+  // (RFC 3442).
+  const direct = gw ? gw.equals(everywhere(gw.family).ip) : scope !== undefined && scope >= 253;
   return {
     dst: dst.network,
     gateway: direct ? undefined : gateway,

@@ -37,7 +37,8 @@ const DEFINITION = /^\s*(?:export )?const ([A-Z][A-Z0-9_]*) = (0x[0-9a-f]+|0o[0-
 /** The kernel's constants in our sources, with their values. */
 function constants(): [name: string, value: number, file: string][] {
   const found: [string, number, string][] = [];
-  for (const file of ["../net/tap.ts", ...readdirSync(folder, { recursive: true, encoding: "utf8" })]) {
+  const elsewhere = ["../net/tap.ts", "../dhcp/packet-socket.ts", "../dhcp/v4/transport.ts"];
+  for (const file of [...elsewhere, ...readdirSync(folder, { recursive: true, encoding: "utf8" })]) {
     if (!file.endsWith(".ts") || file.endsWith(".test.ts") || file.startsWith("nftables")) continue;
     for (const [, name, value] of readFileSync(new URL(file, folder), "utf8").matchAll(DEFINITION))
       if (KERNEL.test(name!)) found.push([name!, Number(value), file]);

@@ -11,6 +11,7 @@ import type { Request } from "./message.ts";
 const RTM_NEWLINK = 16;
 const IFLA_AF_SPEC = 26;
 const IFLA_INET_CONF = 1;
+const IPV4_DEVCONF_PROMOTE_SECONDARIES = 20;
 const IPV4_DEVCONF_ARP_NOTIFY = 22;
 const IPV4_DEVCONF_ROUTE_LOCALNET = 26;
 
@@ -19,14 +20,19 @@ export interface Ipv4Settings {
   readonly arpNotify?: boolean;
   /** Packets from and to 127.0.0.0/8 may pass the link. */
   readonly routeLocalnet?: boolean;
+  /** When the first address of a network goes, the next one takes its place, and does not go with it. */
+  readonly promoteSecondaries?: boolean;
 }
 
 /** Equivalent to `sysctl net.ipv4.conf.LINK.arp_notify=1`, and its like. */
-export function setIpv4(link: LinkRef, { arpNotify, routeLocalnet }: Ipv4Settings): Request {
+export function setIpv4(link: LinkRef, wish: Ipv4Settings): Request {
+  const { arpNotify, routeLocalnet, promoteSecondaries } = wish;
   const body = new Writer().u32(0).u32(link.index).zeros(8);
   body.nest(IFLA_AF_SPEC, (families) =>
     families.nest(AF_INET, (inet) =>
       inet.nest(IFLA_INET_CONF, (settings) => {
+        if (promoteSecondaries !== undefined)
+          settings.u32Attribute(IPV4_DEVCONF_PROMOTE_SECONDARIES, Number(promoteSecondaries));
         if (arpNotify !== undefined) settings.u32Attribute(IPV4_DEVCONF_ARP_NOTIFY, Number(arpNotify));
         if (routeLocalnet !== undefined)
           settings.u32Attribute(IPV4_DEVCONF_ROUTE_LOCALNET, Number(routeLocalnet));

@@ -33,6 +33,8 @@ const RTEXT_FILTER_SKIP_STATS = 8;
 
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
+/** It can send: it is up, has a carrier, and nothing else is missing. */
+export const IFF_RUNNING = 0x40;
 export const IFF_PROMISC = 0x100;
 export const IFF_ALLMULTI = 0x200;
 export const IFF_LOWER_UP = 0x10000;

@@ -7,6 +7,7 @@ import type {
   Cleanup,
   DelRequest,
   GcRequest,
+  Releases,
   StatusRequest,
   Undo,
 } from "./types.ts";
@@ -35,6 +36,7 @@ export interface Plugin<C = unknown> {
   readonly versions: readonly CniVersion[];
   /** "none" for IPAM plugins, which look at no namespace. */
   readonly sandbox: "netns" | "none";
+  readonly releases: Releases;
   /** Gives the function that answers the request, undefined if the plugin has none for the verb. */
   load<V extends keyof Verbs<C>>(verb: V, request: RequestOf<C, V>): Promise<Verbs<C>[V] | undefined>;
 }
@@ -51,18 +53,20 @@ export interface PluginDefinition<C> extends Partial<Verbs<C>> {
   readonly config: Schema<C>;
   readonly versions?: readonly CniVersion[];
   readonly sandbox?: "netns" | "none";
+  readonly releases?: Releases;
   /** Verbs in modules of their own, so that a call does not load the others. */
   readonly lazy?: LazyVerbs<C>;
 }
 
 /** A plugin, from its functions. See `runPlugin` for what happens around them. */
 export function definePlugin<C>(definition: PluginDefinition<C>): Plugin<C> {
-  const { type, config, versions = VERSIONS, sandbox = "netns", lazy = {} } = definition;
+  const { type, config, versions = VERSIONS, sandbox = "netns", releases = "last", lazy = {} } = definition;
   return {
     type,
     config,
     versions,
     sandbox,
+    releases,
     async load(verb, request) {
       return (definition as Partial<Verbs<C>>)[verb] ?? (await lazy[verb]?.(request))?.[verb];
     },

@@ -8,8 +8,8 @@ import { LIMIT_ADVICE, waitLimit } from "./limit.ts";
 const BUSY_ATTEMPTS = 5;
 const BUSY_PAUSE_MS = 200;
 
-/** DHCP asks for more than a minute before it gives up. */
-const TIMEOUT_MS = 180_000;
+/** DHCP asks for three and a half minutes before it gives up. */
+const TIMEOUT_MS = 240_000;
 
 /** The directories of a CNI_PATH. */
 export function splitPath(path: string): string[] {

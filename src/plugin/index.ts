@@ -19,6 +19,7 @@ export { CniError, ErrorCode } from "../spec/errors.ts";
 export type { Dns, Interface, IpConfig, Result, Route } from "../spec/result.ts";
 export * from "../spec/schema.ts";
 export { definePlugin, type Plugin, type PluginDefinition } from "./define.ts";
+export { delAndRelease, gcAndRelease } from "./release.ts";
 export type {
   AddRequest,
   Attachment,

@@ -8,11 +8,12 @@ import { CleanupList } from "./cleanup.ts";
 import type { Plugin, Registry, Verbs } from "./define.ts";
 import { execPlugin, findExecutable, isOurself, readOutput } from "./exec.ts";
 import type { AnyRequest } from "./request.ts";
-import type { Undo } from "./types.ts";
+import type { Releases, Undo } from "./types.ts";
 import { UndoList } from "./undo.ts";
 
 /** The methods that a request's `ipam` has, one for each verb. */
 export interface Ipam {
+  readonly releases: Releases;
   add(undo: Undo): Result;
   check(): void;
   del(): void;
@@ -66,6 +67,7 @@ async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promis
     cleanup.finish();
   };
   return {
+    releases: plugin.releases,
     add(undo) {
       const own = new UndoList();
       try {
@@ -93,6 +95,8 @@ function asProgram({ request, stdin }: IpamContext, type: string, file: string |
     return execPlugin(host, { type, file, command, stdin });
   };
   return {
+    // A program cannot be asked.
+    releases: type === "dhcp" ? "first" : "last",
     add(undo) {
       if (file !== undefined) {
         // Before the call: the specification wants DEL for an ADD that failed too.

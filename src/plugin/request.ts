@@ -95,11 +95,16 @@ function readPrevResult(rawConfig: JsonObject, cniVersion: string, command: Comm
   return json === undefined ? undefined : unlessDel(command, () => readResult(json, cniVersion));
 }
 
-/** For DEL, a namespace that is empty, gone or none at all is no error: its interfaces are gone with it. */
-function readNetns(host: Host, command: Command): Namespace | undefined {
+/** The container's namespace. Code 8 if CNI_NETNS leads to none. */
+export function openNetns(host: Host): Namespace {
   const path = host.variable("CNI_NETNS") ?? "";
   const mayBeOwn = /^(1|true)$/i.test(host.variable("CNI_NETNS_OVERRIDE") ?? "");
-  return unlessDel(command, () => openNamespace(host, path, mayBeOwn));
+  return openNamespace(host, path, mayBeOwn);
+}
+
+/** For DEL, a namespace that is empty, gone or none at all is no error: its interfaces are gone with it. */
+function readNetns(host: Host, command: Command): Namespace | undefined {
+  return unlessDel(command, () => openNetns(host));
 }
 
 /** DEL goes on without what cannot be read: it would not come back in a better shape, and cleaning up needs it little. */

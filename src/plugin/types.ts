@@ -26,6 +26,12 @@ export interface Attachment {
   readonly ifName: string;
 }
 
+/**
+ * When an IPAM plugin is to give addresses back: "last", behind the interface, so that nobody else gets them before; or
+ * "first", because it says so to somebody through the interface.
+ */
+export type Releases = "first" | "last";
+
 interface AttachmentCall<C> extends Call<C>, Attachment {
   /** CNI_ARGS, IgnoreUnknown among them. */
   readonly args: ReadonlyMap<string, string>;
@@ -37,6 +43,7 @@ export interface AddRequest<C> extends AttachmentCall<C> {
   readonly prevResult?: Result;
   /** The plugin that `ipam.type` names; absent if none is named. */
   readonly ipam?: {
+    readonly releases: Releases;
     /** Addresses, routes and DNS; they are given back if ADD fails later. */
     add(undo: Undo): Result;
   };
@@ -53,7 +60,7 @@ export interface DelRequest<C> extends AttachmentCall<C> {
   /** Absent when CNI_NETNS is empty or the namespace is gone. */
   readonly netns?: Namespace;
   readonly prevResult?: Result;
-  readonly ipam?: { del(): void };
+  readonly ipam?: { readonly releases: Releases; del(): void };
 }
 
 export interface StatusRequest<C> extends Call<C> {
@@ -63,7 +70,7 @@ export interface StatusRequest<C> extends Call<C> {
 export interface GcRequest<C> extends Call<C> {
   /** What must stay; all else that the plugin owns in this network goes. */
   readonly validAttachments: readonly Attachment[];
-  readonly ipam?: { gc(): void };
+  readonly ipam?: { readonly releases: Releases; gc(): void };
 }
 
 /** Steps that undo a half-done ADD, newest first. */

@@ -10,6 +10,7 @@ const loaded: Readonly<Record<string, Plugin>> = { bridge, "host-local": hostLoc
 /** The others, each loaded when it is called. */
 const others: Readonly<Record<string, () => Promise<{ plugin: Plugin }>>> = {
   bandwidth: () => import("./bandwidth/plugin.ts"),
+  dhcp: () => import("./dhcp/plugin.ts"),
   dummy: () => import("./dummy/plugin.ts"),
   firewall: () => import("./firewall/plugin.ts"),
   "host-device": () => import("./host-device/plugin.ts"),

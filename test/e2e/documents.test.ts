@@ -6,6 +6,7 @@ import { testExample } from "./example.ts";
 const pages = {
   bandwidth: /qdisc tbf 1: dev veth\w+ .*rate 8Mbit.*^qdisc tbf 1: dev bwp\w+ .*rate 16Mbit/ms,
   bridge: /1 received.*mynet0: .*inet 10\.77\.0\.1\/24/s,
+  dhcp: /inet 10\.77\.0\.\d+\/24 .*^default via 10\.77\.0\.1 dev eth0.*^nameserver 10\.77\.0\.1\nsearch lab\.example$.* mynet +eth0 +10\.77\.0\.\d+\/24 +10\.77\.0\.1 /ms,
   macvlan: /macvlan mode bridge .*inet 10\.77\.0\.2\/24/s,
   ptp: /^default via 10\.77\.0\.1 dev eth0/m,
   "host-device": /eth0@.*alias dev5\n.*dev5@wire5: /s,
@@ -15,7 +16,7 @@ const pages = {
   portmap: /tcp \. 8080 comment "mynet\/.*\/eth0" : 10\.77\.0\.2 \. 80/,
   sbr: /from 10\.77\.2\.2 lookup 101.*from 10\.77\.1\.2 lookup 100.*^default via 10\.77\.1\.1 dev eth0.*^default via 10\.77\.2\.1 dev eth1/ms,
   static: /"10\.77\.0\.5\/24"/,
-  tap: /eth0.*tun type tap .*multi_queue .*user 107 group 107.*10\.77\.0\.2\/24/s,
+  tap: /eth0.*tun type tap .*multi_queue .*user \S+ group \S+ .*10\.77\.0\.2\/24/s,
   tuning: /mtu 1400 .*02:00:5e:00:53:01.*^40000\t50000$/ms,
 };
 

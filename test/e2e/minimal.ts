@@ -7,6 +7,7 @@ export const ipam = { type: "host-local", ranges: [[{ subnet: "10.7.0.0/24" }]] 
 export const minimal: Readonly<Record<string, Json>> = {
   bandwidth: { ingressRate: 8000, ingressBurst: 8000, egressRate: 8000, egressBurst: 8000 },
   bridge: { bridge: "br0", isGateway: true, ipMasq: true, macspoofchk: true, ipam },
+  dhcp: { ipam: { type: "dhcp" } },
   dummy: { ipam },
   firewall: { backend: "nftables", ingressPolicy: "isolated" },
   "host-device": { device: "dev0", ipam },

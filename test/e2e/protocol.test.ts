@@ -51,15 +51,15 @@ describe("which plugin it is", () => {
 
   test("under another name plumb tells a runtime that it is no plugin, and people how to use it", async (t) => {
     const world = await World.start(t);
-    symlinkSync(plumb, join(world.bin, "dhcp"));
+    symlinkSync(plumb, join(world.bin, "calico"));
     for (const command of ["ADD", "VERSION", "STATUS"])
       isRefused(
-        ask(world, "dhcp", { CNI_COMMAND: command }, configOf("dhcp")),
+        ask(world, "calico", { CNI_COMMAND: command }, configOf("calico")),
         7,
-        'plumb has no plugin "dhcp"',
+        'plumb has no plugin "calico"',
         /: bandwidth, bridge, .*vrf\.$/,
       );
-    const { code, stdout, stderr } = ask(world, "dhcp", {});
+    const { code, stdout, stderr } = ask(world, "calico", {});
     assert.deepEqual({ code, stdout }, { code: 2, stdout: "" });
     assert.match(stderr, /Usage/i);
   });

@@ -28,6 +28,7 @@ export const socketCases: readonly Case[] = [
         fails(sys.bind(fd, some), error);
         fails(sys.connect(fd, some, 1000), error);
         fails(sys.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, some), error);
+        fails(sys.filter(fd, some), error);
         fails(sys.send(fd, some, 1000), error);
         fails(sys.sendto(fd, some, some, 1000), error);
         fails(sys.recv(fd, some, 1000), error);
@@ -141,6 +142,37 @@ export const socketCases: readonly Case[] = [
       equal(sys.connect(sender, address, 1000), 0);
       equal(sys.setsockopt(receiver, SOL_SOCKET, SO_RCVBUF, new Uint8Array([0, 16, 0, 0])), 0);
       fails(sys.setsockopt(receiver, SOL_SOCKET, SO_RCVBUF, new Uint8Array(1)), "EINVAL");
+      host.close(sender);
+      host.close(receiver);
+    },
+  },
+  {
+    name: "a filter chooses what a socket receives, and how much of it",
+    level: "kernel",
+    run({ host, directory }) {
+      const { sys } = host;
+      const address = unixAddress(host, `${directory}/socket`);
+      const receiver = sys.socket(-1, AF_UNIX, SOCK_DGRAM, 0);
+      const sender = sys.socket(-1, AF_UNIX, SOCK_DGRAM, 0);
+      equal(sys.bind(receiver, address), 0);
+      const firstByteIsY = [
+        [0x30, 0, 0, 0, 0, 0, 0, 0], // A = byte 0
+        [0x15, 0, 0, 1, 0x79, 0, 0, 0], // if A == "y" go on, else skip one
+        [0x06, 0, 0, 0, 4, 0, 0, 0], // keep 4 bytes
+        [0x06, 0, 0, 0, 0, 0, 0, 0], // drop
+      ].flat();
+      equal(sys.filter(receiver, new Uint8Array(firstByteIsY)), 0);
+      for (const text of ["no", "yes", "nono", "yellow"])
+        equal(sys.sendto(sender, host.encode(text), address, 1000), text.length);
+      const into = new Uint8Array(10);
+      equal(sys.recv(receiver, into, 1000), 3);
+      equal(host.decode(into.subarray(0, 3)), "yes");
+      equal(sys.recv(receiver, into, 1000), 4);
+      equal(host.decode(into.subarray(0, 4)), "yell");
+      fails(sys.recv(receiver, into, 30), "ETIMEDOUT");
+      fails(sys.filter(receiver, new Uint8Array()), "EINVAL");
+      // A program that does not end with a verdict.
+      fails(sys.filter(receiver, new Uint8Array(firstByteIsY.slice(0, 8))), "EINVAL");
       host.close(sender);
       host.close(receiver);
     },

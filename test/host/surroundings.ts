@@ -58,4 +58,13 @@ export const surroundingsCases: readonly Case[] = [
       host.close(fd);
     },
   },
+  {
+    name: "the number of open descriptors is limited by the hard limit alone",
+    level: "kernel",
+    run({ host }) {
+      const limit = String(host.sys.openlimit());
+      const line = /^Max open files +(\d+) +(\d+) /m.exec(host.readFile("/proc/self/limits"))!;
+      equal(line.slice(1).join(), [limit, limit].join());
+    },
+  },
 ];

@@ -25,6 +25,11 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
     }),
   );
   const { outside, inside } = plugIn(request, bridge, undo);
+  if (ipam?.releases === "first") {
+    // It speaks through the interface, and the bridge passes nothing on before it has noticed the carrier.
+    netns.route.execute([setLink(inside, { up: true })]);
+    awaitCarrier(hostNetns, outside);
+  }
   const { vlanLink, ...layer3 } = ipam ? addLayer3(request, { bridge, inside }, undo) : {};
   if (!ipam && !config.disableContainerInterface) netns.route.execute([setLink(inside, { up: true })]);
   const port = config.disableContainerInterface

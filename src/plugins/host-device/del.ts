@@ -1,22 +1,23 @@
 import type { Namespace } from "../../net/namespace.ts";
 import { getLink } from "../../netlink/link.ts";
+import { delAndRelease } from "../../plugin/release.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 import { INTERFACE_NAME } from "../../spec/names.ts";
 import type { HostDeviceConfig } from "./config.ts";
 import { giveBack } from "./give-back.ts";
 import { type DeviceRecord, readRecord, removeRecord } from "./record.ts";
 
-/** Gives the device back to the host as it was, and then the addresses. */
+/** Gives the device back to the host as it was, and the addresses. */
 export function del(request: DelRequest<HostDeviceConfig>, cleanup: Cleanup): void {
-  const { host, hostNetns, netns, network, ipam } = request;
-  cleanup.step("give the device back", () => {
-    const record = readRecord(host, request) ?? (netns && recordFromAlias(netns, request));
-    // What an ADD that was killed has left of one.
-    if (record === undefined) removeRecord(host, request);
-    else if (record.network === network) giveBack(hostNetns, record, netns);
-  });
-  // Behind the device: nobody else is to get its addresses before.
-  if (ipam) cleanup.step("release the addresses", () => ipam.del());
+  const { host, hostNetns, netns, network } = request;
+  delAndRelease(request, cleanup, () =>
+    cleanup.step("give the device back", () => {
+      const record = readRecord(host, request) ?? (netns && recordFromAlias(netns, request));
+      // What an ADD that was killed has left of one.
+      if (record === undefined) removeRecord(host, request);
+      else if (record.network === network) giveBack(hostNetns, record, netns);
+    }),
+  );
 }
 
 /** What the reference leaves of a device: its name as the link's alias. As there it is not brought up. */

@@ -1,11 +1,12 @@
 import { removeMasquerade } from "../../net/masquerade/masquerade.ts";
 import { removeOwnedVeth } from "../../net/owned-veth.ts";
+import { delAndRelease } from "../../plugin/release.ts";
 import type { Cleanup, DelRequest } from "../../plugin/types.ts";
 import type { PtpConfig } from "./config.ts";
 
 /** Removes the veth pair, and all that was made for it. */
 export function del(request: DelRequest<PtpConfig>, cleanup: Cleanup): void {
-  const { config, hostNetns, ipam, prevResult } = request;
+  const { config, hostNetns, prevResult } = request;
   // First: what the kernel frees after a grace period waits during the link's own.
   if (config.ipMasq)
     cleanup.step("remove the masquerade rules", () =>
@@ -15,7 +16,5 @@ export function del(request: DelRequest<PtpConfig>, cleanup: Cleanup): void {
         prevResult?.ips?.map(({ address }) => address),
       ),
     );
-  cleanup.step("delete the interface", () => removeOwnedVeth(request));
-  // Behind the interface: nobody else is to get its addresses before.
-  if (ipam) cleanup.step("release the addresses", () => ipam.del());
+  delAndRelease(request, cleanup, () => cleanup.step("delete the interface", () => removeOwnedVeth(request)));
 }
