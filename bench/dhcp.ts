@@ -10,8 +10,11 @@ type Plugins = "ours" | "reference";
 /** The reference waits for seconds when the interface is not up at once: so few are taken. */
 const MOST_RUNS = 8;
 const AT_ONCE = 200;
-const LEASES = 1000;
+const LEASES = 200;
 const SIDES: readonly Plugins[] = ["ours", "reference"];
+/** A cable and a subnet for each, so that none hears the other's containers ask. */
+const MASTERS: Record<Plugins, string> = { ours: "dhcp0", reference: "dhcp1" };
+const SUBNETS: Record<Plugins, string> = { ours: "10.67", reference: "10.68" };
 const ip = (...args: string[]) => execFileSync("ip", args, { stdio: ["ignore", "ignore", "pipe"] });
 
 /** What do leases of macvlan and dhcp cost: in time one by one and many at once, in memory of the daemon? */
@@ -28,7 +31,7 @@ export function dhcp(world: World): Figure[] {
 class DhcpNetwork {
   readonly world: World;
   readonly daemons: Readonly<Record<Plugins, ChildProcess>>;
-  /** Of the containers: both sides attach them, each by an interface of its own. */
+  /** Of the containers: both sides attach them, each to a cable of its own. */
   readonly namespaces: readonly string[];
   readonly #server: ChildProcess;
   readonly #folder: string;
@@ -39,10 +42,13 @@ class DhcpNetwork {
     mkdirSync(this.#folder);
     const [cable] = makeNamespaces(world.host, "dhcp-server", 1);
     const there = basename(cable!);
-    ip("link", "add", "dhcp0", "type", "veth", "peer", "name", "wire", "netns", there);
-    ip("link", "set", "dhcp0", "up");
-    ip("-n", there, "address", "add", "10.67.0.1/16", "dev", "wire");
-    ip("-n", there, "link", "set", "wire", "up");
+    for (const side of SIDES) {
+      const [here, wire] = [MASTERS[side], `${MASTERS[side]}-wire`];
+      ip("link", "add", here, "type", "veth", "peer", "name", wire, "netns", there);
+      ip("link", "set", here, "up");
+      ip("-n", there, "address", "add", `${SUBNETS[side]}.0.1/16`, "dev", wire);
+      ip("-n", there, "link", "set", wire, "up");
+    }
     this.#server = start("nsenter", `--net=${cable}`, "dnsmasq", ...this.#dnsmasqOptions());
     this.daemons = { ours: this.#startDaemon("ours"), reference: this.#startDaemon("reference") };
     this.namespaces = makeNamespaces(world.host, "dhcp", LEASES);
@@ -60,7 +66,8 @@ class DhcpNetwork {
         "--no-ping",
         "--log-facility=/dev/null",
       ],
-      ...["--dhcp-lease-max=10000", "--dhcp-range=10.67.1.0,10.67.255.250,255.255.0.0,1h"],
+      ...["--dhcp-lease-max=10000"],
+      ...SIDES.map((side) => `--dhcp-range=${SUBNETS[side]}.1.0,${SUBNETS[side]}.255.250,255.255.0.0,1h`),
       `--dhcp-leasefile=${join(this.#folder, "dnsmasq.leases")}`,
     ];
   }
@@ -85,7 +92,7 @@ class DhcpNetwork {
     const outputs = join(this.#folder, "outputs");
     mkdirSync(outputs);
     const config = {
-      ...{ cniVersion: "1.0.0", name: "bench-dhcp", type: "macvlan", master: "dhcp0" },
+      ...{ cniVersion: "1.0.0", name: "bench-dhcp", type: "macvlan", master: MASTERS[side] },
       ipam: { type: "dhcp", daemonSocketPath: this.#socket(side) },
     };
     const script = `for number in ${numbers.join(" ")}; do
@@ -111,7 +118,7 @@ class DhcpNetwork {
   end(): void {
     for (const child of [this.#server, ...Object.values(this.daemons)]) child.kill("SIGKILL");
     for (const path of this.namespaces) execFileSync("umount", [path]);
-    ip("link", "delete", "dhcp0");
+    for (const side of SIDES) ip("link", "delete", MASTERS[side]);
   }
 }
 

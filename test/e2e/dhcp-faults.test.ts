@@ -24,7 +24,6 @@ for (const [call, errno] of [
   ["connect", "EACCES"],
   ["sendto", "EPERM"],
   ["recvfrom", "EIO"],
-  ["readv", "EIO"],
   ["poll", "ENOMEM"],
   ["open", "EACCES"],
 ] as const)

@@ -474,6 +474,13 @@ const scenarios: readonly Scenario[] = [
     expect: [...SELECT, "40 RELEASE of 10.0.0.1 from 10.0.0.5 to 10.0.0.1 by 02:00:00:00:00:01"],
   },
   {
+    name: "release of what a server was asked for: it may have given it",
+    script: [OFFER, SILENCE],
+    at: [[40, (client) => client.call((source) => source.release())]],
+    for: 100_000,
+    expect: [...SELECT, "40 RELEASE of 10.0.0.1 from 10.0.0.5 to 10.0.0.1 by 02:00:00:00:00:01"],
+  },
+  {
     name: "release without a lease, and of an interface that is gone",
     script: [OFFER, ACK],
     at: [

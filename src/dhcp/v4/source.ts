@@ -19,7 +19,7 @@ type Phase = "idle" | "selecting" | "requesting" | "probing" | "bound" | "renewi
 
 interface Offer {
   readonly address: Ip;
-  readonly server: Ip;
+  readonly server: Peer;
   /** Until when the server is asked for it. */
   readonly deadline: number;
   /** A REQUEST tells the same time as the DISCOVER before it (RFC 2131, section 4.4.1). */
@@ -89,7 +89,8 @@ export class Dhcp4Source implements Source {
   }
 
   release(): void {
-    const held = this.#given ?? this.#held;
+    // A server that was asked for what it offers may have given it by now.
+    const held = this.#given ?? this.#held ?? this.#offer;
     this.stop();
     if (held === undefined) return;
     const { address: own, server } = held;
@@ -128,7 +129,7 @@ export class Dhcp4Source implements Source {
     this.#exchange.listen(this.#nextPause(), again);
   }
 
-  #offered({ yiaddr: address }: Message, server: Ip): void {
+  #offered({ yiaddr: address }: Message, server: Peer): void {
     if (!isHost(address)) return;
     if (this.#declined?.address.equals(address) && this.#now < this.#declined.until) return;
     this.#phase = "requesting";
@@ -142,14 +143,14 @@ export class Dhcp4Source implements Source {
   #request(offer: Offer): void {
     const { address, server, deadline, secs } = offer;
     if (this.#attempt > 0 && this.#now >= deadline) {
-      this.#events.log(`server ${server} offers ${address}, but does not give it`);
+      this.#events.log(`server ${server.ip} offers ${address}, but does not give it`);
       this.#seek();
       return;
     }
     const again = () => this.#request(offer);
     const sent = this.#exchange.works(() => {
       this.#requestedAt = this.#now;
-      this.#exchange.send({ type: MessageType.Request, secs, requested: address, server });
+      this.#exchange.send({ type: MessageType.Request, secs, requested: address, server: server.ip });
       // While the server writes its ACK, who has the address hears of it.
       this.#ask(address);
     }, again);
@@ -169,9 +170,10 @@ export class Dhcp4Source implements Source {
     const type = messageType(message);
     const server = serverId(message);
     if (server === undefined) return;
-    if (this.#phase === "selecting" && type === MessageType.Offer) this.#offered(message, server);
+    const peer: Peer = { ip: server, mac: from };
+    if (this.#phase === "selecting" && type === MessageType.Offer) this.#offered(message, peer);
     else if (!this.#mayAnswer(server)) return;
-    else if (type === MessageType.Ack) this.#acknowledged(message, { ip: server, mac: from });
+    else if (type === MessageType.Ack) this.#acknowledged(message, peer);
     else if (type === MessageType.Nak) this.#refused(server, messageText(message));
   }
 
@@ -179,7 +181,7 @@ export class Dhcp4Source implements Source {
   #mayAnswer(server: Ip): boolean {
     switch (this.#phase) {
       case "requesting":
-        return server.equals(this.#offer!.server);
+        return server.equals(this.#offer!.server.ip);
       case "renewing":
         return server.equals(this.#held!.server.ip);
       default:
