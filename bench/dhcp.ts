@@ -10,7 +10,7 @@ type Plugins = "ours" | "reference";
 /** The reference waits for seconds when the interface is not up at once: so few are taken. */
 const MOST_RUNS = 8;
 const AT_ONCE = 200;
-const LEASES = 200;
+const LEASES = 1000;
 const SIDES: readonly Plugins[] = ["ours", "reference"];
 /** A cable and a subnet for each, so that none hears the other's containers ask. */
 const MASTERS: Record<Plugins, string> = { ours: "dhcp0", reference: "dhcp1" };
@@ -58,14 +58,15 @@ class DhcpNetwork {
 
   #dnsmasqOptions(): string[] {
     return [
-      ...["--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file", "--port=0"],
       ...[
-        "--interface=wire",
-        "--bind-interfaces",
-        "--dhcp-authoritative",
-        "--no-ping",
-        "--log-facility=/dev/null",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--user=root",
+        "--group=root",
+        "--pid-file",
+        "--port=0",
       ],
+      ...["--bind-interfaces", "--dhcp-authoritative", "--no-ping", "--log-facility=/dev/null"],
       ...["--dhcp-lease-max=10000"],
       ...SIDES.map((side) => `--dhcp-range=${SUBNETS[side]}.1.0,${SUBNETS[side]}.255.250,255.255.0.0,1h`),
       `--dhcp-leasefile=${join(this.#folder, "dnsmasq.leases")}`,
@@ -117,7 +118,8 @@ class DhcpNetwork {
 
   end(): void {
     for (const child of [this.#server, ...Object.values(this.daemons)]) child.kill("SIGKILL");
-    for (const path of this.namespaces) execFileSync("umount", [path]);
+    // The reference's daemon, which has them open, ends in a moment.
+    for (const path of this.namespaces) execFileSync("umount", ["--lazy", path]);
     for (const side of SIDES) ip("link", "delete", MASTERS[side]);
   }
 }

@@ -1,8 +1,6 @@
-import { SysError } from "../host/host.ts";
 import { reconfigure } from "../net/reconfigure.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import type { JsonObject } from "../spec/json.ts";
-import { announce } from "./announce.ts";
 import {
   type ContainerInterface,
   type Identity,
@@ -11,8 +9,8 @@ import {
 } from "./container-interface.ts";
 import { asCniError, errorLine } from "./failure.ts";
 import { FamilyLease, type Owner } from "./family-lease.ts";
+import { changeInterface, prepareInterface } from "./interface-settings.ts";
 import type { Scheduler, Timer } from "./loop.ts";
-import { followMtu } from "./mtu.ts";
 import type { Wish } from "./protocol.ts";
 import type { Leases, Record } from "./record.ts";
 import { addressesOf, resultJson, settingsJson } from "./settings.ts";
@@ -206,11 +204,8 @@ export class Attachment implements Owner {
     this.#deadline?.cancel();
     try {
       this.target.use((reached) => {
-        for (const { lease } of this.#families) {
-          this.#followMtu(reached, lease?.settings.mtu);
-          // The plugin gives the interface its addresses in a moment.
-          this.#announce(reached, undefined, lease!.settings);
-        }
+        for (const { lease } of this.#families)
+          prepareInterface(reached, lease!.settings, this.wish, (text) => this.log(text));
       });
       this.#keeper.keep(this.#record());
     } catch (error) {
@@ -241,30 +236,10 @@ export class Attachment implements Owner {
         `other DNS: ${JSON.stringify(after.dns ?? {})}; its file is the container's, and stays as it is`,
       );
     this.#use((reached) => {
-      const { netns, link } = reached;
-      if (family.stale) reconfigure(netns, link, family.stale, {});
+      if (family.stale) reconfigure(reached.netns, reached.link, family.stale, {});
       family.stale = undefined;
-      if (after.mtu !== before?.mtu) this.#followMtu(reached, after.mtu);
-      reconfigure(netns, link, before ?? {}, after);
-      this.#announce(reached, before, after);
+      changeInterface(reached, [before ?? {}, after], this.wish, (text) => this.log(text));
     });
-  }
-
-  /** Tells the neighbours of addresses that are new. */
-  #announce(reached: Reached, before: Settings | undefined, after: Settings): void {
-    const known = new Set(before?.ips?.map(({ address }) => `${address.ip}`));
-    const fresh = after.ips?.map(({ address }) => address.ip).filter((ip) => !known.has(`${ip}`)) ?? [];
-    try {
-      announce(reached, fresh);
-    } catch (error) {
-      if (!(error instanceof SysError)) throw error;
-      this.log(`the neighbours are not told of ${addressesOf(after)}: ${errorLine(error)}`);
-    }
-  }
-
-  #followMtu(reached: Reached, mtu: number | undefined): void {
-    if (this.wish.mtu && mtu !== undefined)
-      followMtu(reached, mtu, this.wish.ipv6 !== "none", (text) => this.log(text));
   }
 
   /** What fails is told; the next lease is another chance. */

@@ -6,8 +6,8 @@ import type { Log } from "./log.ts";
 import { type AttachmentId, RECORD_NAME, recordPath } from "./protocol.ts";
 import { type Record, readRecord, recordJson } from "./record.ts";
 
-/** A daemon that was killed needs a moment to be gone. */
-const LOCK_TIMEOUT_MS = 2_000;
+/** One that was killed is gone when the kernel has closed its sockets, each in 10 ms. */
+const LOCK_TIMEOUT_MS = 5_000;
 
 /** A file for each attachment, so that a daemon that is started again goes on with the leases of the one before. */
 export class Store {

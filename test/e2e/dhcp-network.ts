@@ -128,7 +128,14 @@ export class DhcpNetwork {
 
   async #dnsmasq(options: readonly string[]): Promise<Program> {
     const program = this.spawn(
-      ...(["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--user=root", "--pid-file"] as const),
+      ...([
+        "dnsmasq",
+        "--keep-in-foreground",
+        "--conf-file=/dev/null",
+        "--user=root",
+        "--group=root",
+        "--pid-file",
+      ] as const),
       ...["--port=0", "--no-resolv", "--no-hosts", "--bind-interfaces", "--interface=wire", "--no-ping"],
       ...["--log-facility=-", "--log-dhcp", "--dhcp-authoritative", "--dhcp-lease-max=5000"],
       ...["--dhcp-leasefile=/run/dnsmasq.leases", ...options],

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
 import { describe, test } from "node:test";
 import { DhcpNetwork, LONG, macvlan, needs, range, SERVER } from "./dhcp-network.ts";
 import { until } from "./program.ts";
@@ -151,16 +152,23 @@ describe("a container that dies without DEL", together, () => {
       const n = await DhcpNetwork.start(t);
       await n.dnsmasq();
       const daemon = await n.daemon();
+      const descriptors = () => readdirSync(`/proc/${daemon.pid}/fd`).length;
+      const idle = descriptors();
       const config = make(n);
       const c1 = n.world.container();
       await add(n, c1, config);
+      // For two seconds it listens for others who have the address.
+      await daemon.until("the end of all exchanges", () => descriptors() === idle);
       const { address } = c1.link();
       const neighbours = () => n.world.must("bridge", "fdb", "show", "dev", "phys");
       assert.equal(neighbours().includes(address), what === "macvlan");
+      // Whatever it held would stay.
+      process.kill(daemon.pid, "SIGSTOP");
       c1.vanish();
       // A pair's end in the host goes with the namespace; what a macvlan listens to, its master gives up.
       const freed = () => n.world.veths().join() === "phys" && !neighbours().includes(address);
       await daemon.until("the end of the interface", freed);
+      process.kill(daemon.pid, "SIGCONT");
       await daemon.until("the end of the record", () => n.records().length === 0);
       assert.equal(daemon.running, true);
       n.world.del(config, c1);

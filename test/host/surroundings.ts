@@ -67,4 +67,15 @@ export const surroundingsCases: readonly Case[] = [
       equal(line.slice(1).join(), [limit, limit].join());
     },
   },
+  {
+    name: "what is closed later is closed in a moment",
+    level: "fake",
+    run({ host, directory }) {
+      host.writeFile(`${directory}/file`, "");
+      const fd = host.open(`${directory}/file`, 0);
+      equal(host.sys.closelater(fd), 0);
+      for (let turn = 0; turn < 1000 && typeof host.sys.fstat(fd) !== "number"; turn++) host.sleep(1);
+      fails(host.sys.fstat(fd), "EBADF");
+    },
+  },
 ];
