@@ -16,7 +16,7 @@ enum {
   UNIT = 16,
   HEADER = 8,
   SMALL_UNITS = 64,               // up to here a list for each number of units
-  LARGE = 16 << 10,               // from here blocks are mapped one by one
+  LARGE = 16 << 10,               // what takes more is mapped alone
   CLASSES = SMALL_UNITS + 4 * 5,  // between, four to each doubling
   CHUNK = 64 << 10,
 };
@@ -68,8 +68,8 @@ static void *cut_from(uint8_t **chunk, size_t whole) {
 // A large block that was freed while the image was made: smaller ones are cut from it.
 static uint8_t *spare, *spare_end;
 
-static void *cut(size_t whole) {
-  if ((size_t)(spare_end - spare) >= whole) return cut_from(&spare, whole);
+static void *cut(size_t whole, bool *fresh) {
+  if ((size_t)(spare_end - spare) >= whole) return *fresh = false, cut_from(&spare, whole);
   if ((size_t)(state.end - state.next) < whole) {
     if (state.writing) fputs("the image is too small\n", stderr), _Exit(1);
     // Populated at once: a page fault for each page costs more.
@@ -84,13 +84,14 @@ static void *cut(size_t whole) {
 static void *take(size_t size, bool *fresh) {
   *fresh = true;
   if (size > PTRDIFF_MAX - 8192) return errno = ENOMEM, NULL;
-  if (size >= LARGE && !state.writing) return map_block(size);
+  bool large = size + HEADER > LARGE;
+  if (large && !state.writing) return map_block(size);
   size_t units = (size + HEADER + UNIT - 1) / UNIT;
   if (units < 2) units = 2; // room for the link
-  int class = size < LARGE ? class_of(&units) : CLASSES;
+  int class = large ? CLASSES : class_of(&units);
   Block *b = class < CLASSES ? state.free_blocks[class] : NULL;
   if (b) state.free_blocks[class] = b->next, *fresh = false;
-  void *p = b ? (uint8_t *)b + HEADER : cut(units * UNIT);
+  void *p = b ? (uint8_t *)b + HEADER : cut(units * UNIT, fresh);
   return p;
 }
 

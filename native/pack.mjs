@@ -3,8 +3,8 @@ import { constants, deflateRawSync } from "node:zlib";
 
 /** Bytes of bytecode in a block, at least: with less, too little repeats itself. */
 const BLOCK = 24 << 10;
-/** inflate.c reads eight bytes at once. */
-const MARGIN = Buffer.alloc(8);
+/** inflate.c reads ahead: eight bytes, when up to eight others wait to be used. */
+const MARGIN = Buffer.alloc(16);
 
 /**
  * Packs modules, as compile.c writes them: name, NUL, length, bytecode. `groups`: of how many modules, one behind the other,

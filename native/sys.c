@@ -77,7 +77,7 @@ static int64_t await(int fd, short events, int64_t deadline) {
     int left = left_until(deadline), r = poll(&p, 1, left);
     if (r > 0) return p.revents & POLLNVAL ? -EBADF : 0;
     if (r < 0 && errno != EINTR) return -errno;
-    if (left == 0) return -ETIMEDOUT;
+    if (r == 0 && left == 0) return -ETIMEDOUT;
   }
 }
 
@@ -363,6 +363,7 @@ typedef struct {
   const uint8_t *input;
   size_t input_left;
   Buffer printed[2]; // on stdout and stderr
+  int interrupt;     // when this can be read, the child is not to go on; or -1
 } Child;
 
 static int64_t open_pipes(int *fd, bool capture_errors) {
@@ -408,12 +409,13 @@ static int64_t drain(int *fd, Buffer *b, bool ended) {
 static int64_t converse(Child *c, int64_t deadline) {
   for (bool ended = false; !ended;) {
     if (c->input_left == 0) shut(&c->fd[IN_W]);
-    struct pollfd p[] = {{c->fd[OUT_R], POLLIN, 0}, {c->fd[ERR_R], POLLIN, 0}, {c->fd[IN_W], POLLOUT, 0}, {c->fd[PIDFD], POLLIN, 0}};
-    int left = left_until(deadline), ready = poll(p, 4, left);
+    struct pollfd p[] = {{c->fd[OUT_R], POLLIN, 0}, {c->fd[ERR_R], POLLIN, 0}, {c->fd[IN_W], POLLOUT, 0}, {c->fd[PIDFD], POLLIN, 0}, {c->interrupt, POLLIN, 0}};
+    int left = left_until(deadline), ready = poll(p, 5, left);
     if (ready < 0 && errno != EINTR) return -errno;
     ended = ready > 0 && p[3].revents;
     if (!ended && left == 0) return -ETIMEDOUT;
     if (ready <= 0) continue;
+    if (!ended && p[4].revents) return -ECANCELED;
     if (p[2].revents) {
       int64_t sent = RETRY(write(c->fd[IN_W], c->input, c->input_left));
       if (sent > 0) c->input += sent, c->input_left -= sent;
@@ -437,9 +439,9 @@ static int64_t give_output(Out *out, int status, const Buffer printed[2]) {
   return 0;
 }
 
-// run(path, argv, env, stdin, flags, timeout): flags 1 captures stderr.
+// run(path, argv, env, stdin, flags, timeout, interrupt): flags 1 captures stderr.
 CALL(sys_run) {
-  Child c = {.fd = {-1, -1, -1, -1, -1, -1, -1}, .input = a[3].p, .input_left = a[3].n};
+  Child c = {.fd = {-1, -1, -1, -1, -1, -1, -1}, .input = a[3].p, .input_left = a[3].n, .interrupt = a[6].i};
   int status = 0;
   int64_t deadline = deadline_in(a[5].i), r = open_pipes(c.fd, a[4].i & 1);
   expect_children();
@@ -662,8 +664,9 @@ CALL(sys_openlimit) {
   UNUSED;
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+  int64_t soft = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : (int64_t)limit.rlim_max;
+  return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? soft : (int64_t)limit.rlim_max;
 }
 CALL(sys_geteuid) { UNUSED; return geteuid(); }
 CALL(sys_sha512) {
@@ -740,7 +743,7 @@ const Sys sys_table[] = {
     {"umount", "isi", sys_umount},
     {"nstype", "ii", sys_nstype},
     {"newnetns", "i", sys_newnetns},
-    {"run", "bsttbii", sys_run},
+    {"run", "bsttbiii", sys_run},
     {"start", "iisttt", sys_start},
     {"wait", "iii", sys_wait},
     {"kill", "iii", sys_kill},

@@ -17,7 +17,7 @@ typedef struct {
   size_t n;
 } Out;
 
-#define SYS_MAX_ARGS 6
+#define SYS_MAX_ARGS 7
 
 // `signature` is the kind of the result, then a letter an argument:
 //   i integer   s string without NUL   t any text (lists of strings too)   b bytes

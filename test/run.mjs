@@ -4,7 +4,7 @@
 //   unit    what needs neither root nor a kernel of its own: src/, bench/, test/repository/, test/*.test.ts
 //   kernel  the folders of test/ that this list does not name, in network namespaces of their own (root)
 //   e2e     test/e2e: the executable as runtimes call it (root)
-//   debug   test/native, test/host and test/e2e once more, on the build with sanitizers (root)
+//   debug   some of test/native, test/host, test/dhcp and test/e2e once more, on the build with sanitizers (root)
 //   vm      test/vm in a virtual machine, for what not every machine's kernel has (root, qemu)
 //
 // Without arguments all groups run. What cannot run here is left out with a word about it; with CI=true that is an error.

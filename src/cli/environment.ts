@@ -2,7 +2,13 @@ import type { Host } from "../host/host.ts";
 import { splitPath } from "../plugin/exec.ts";
 import { pluginTypes } from "../plugins/registry.ts";
 import type { Attachment } from "../runtime/chain.ts";
-import { createRuntime, DEFAULT_CONF_DIR, DEFAULT_PATH, type Runtime } from "../runtime/runtime.ts";
+import {
+  createRuntime,
+  DEFAULT_CONF_DIR,
+  DEFAULT_PATH,
+  type Runtime,
+  type RuntimeOptions,
+} from "../runtime/runtime.ts";
 import { parseArgs } from "../spec/args.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, type JsonObject, show } from "../spec/json.ts";
@@ -19,13 +25,14 @@ export const ENVIRONMENT_HELP = `Environment:
 export const IFNAME_HELP = "  CNI_IFNAME   name of the interface, default eth0";
 
 /** A runtime as the environment wants it. It finds the plugins of this executable although they are not installed. */
-export function openRuntime(host: Host): Runtime {
+export function openRuntime(host: Host, options: Pick<RuntimeOptions, "programs"> = {}): Runtime {
   const path = splitPath(host.variable("CNI_PATH") ?? "");
   return createRuntime({
     host,
     path: path.length > 0 ? path : DEFAULT_PATH,
     confDir: host.variable("NETCONFPATH") || DEFAULT_CONF_DIR,
     builtIn: { path: "/proc/self/exe", types: pluginTypes },
+    ...options,
   });
 }
 

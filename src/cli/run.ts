@@ -46,20 +46,25 @@ ${ENVIRONMENT_HELP}`,
 
   async run(host, args) {
     if (args.operands.length === 0) throw new UsageError("COMMAND is missing");
-    const runtime = openRuntime(host);
+    const signals = new Signals(host);
+    const runtime = openRuntime(host, { programs: signals.programs() });
     const names = args
       .values("net")
       .flatMap((list) => list.split(","))
       .filter((name) => name !== "");
     const networks =
       names.length > 0 ? names.map((name) => runtime.network(name)) : [runtime.defaultNetwork()];
-    const signals = new Signals(host);
     const container = createContainer(host);
     const session = new Session(host, runtime, container);
     let code: number;
     try {
       code = await session.run(networks, args, signals);
+    } catch (error) {
+      const signal = signals.fatal();
+      if (signal === undefined) throw error;
+      code = 128 + signal;
     } finally {
+      signals.ignore();
       await session.detach();
     }
     return session.leaks ? code || 1 : code;

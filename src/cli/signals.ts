@@ -11,6 +11,7 @@ import {
   SIGUSR1,
   SIGUSR2,
 } from "../host/signals.ts";
+import { blockingPrograms, type Programs } from "../runtime/programs.ts";
 
 /** Signals that are for the command, and end us after it. */
 const FORWARDED = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGTERM];
@@ -23,10 +24,25 @@ const LONG_MS = 60_000;
 export class Signals {
   readonly #host: Host;
   readonly #fd: number;
+  /** Readable while a fatal signal waits. */
+  #interrupt: number;
 
   constructor(host: Host) {
     this.#host = host;
     this.#fd = holdSignals(host, ...FORWARDED, SIGCHLD);
+    this.#interrupt = holdSignals(host, ...FATAL);
+  }
+
+  /** Runs programs, such as a plugin that waits for a DHCP server; a fatal signal ends them, as long as it may. */
+  programs(): Programs {
+    const run: Programs["run"] = async (path, options) =>
+      this.#host.run(path, { ...options, interrupt: this.#interrupt });
+    return { ...blockingPrograms(this.#host), run };
+  }
+
+  /** From now on programs run to their end, whatever comes. */
+  ignore(): void {
+    this.#interrupt = -1;
   }
 
   /** The signal that has come meanwhile and would have ended a process; undefined if none has. */

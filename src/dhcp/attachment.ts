@@ -10,8 +10,9 @@ import {
 import { asCniError, errorLine } from "./failure.ts";
 import { FamilyLease, type Owner } from "./family-lease.ts";
 import { changeInterface, prepareInterface } from "./interface-settings.ts";
+import { type Log, sparing } from "./log.ts";
 import type { Scheduler, Timer } from "./loop.ts";
-import type { Wish } from "./protocol.ts";
+import type { AttachmentId, Wish } from "./protocol.ts";
 import type { Leases, Record } from "./record.ts";
 import { addressesOf, resultJson, settingsJson } from "./settings.ts";
 import type { Lease, Settings, Source } from "./source.ts";
@@ -32,7 +33,7 @@ export interface Keeper {
   keep(record: Record): void;
   /** It is not to be known any more. */
   forget(attachment: Attachment): void;
-  log(attachment: Attachment, text: string): void;
+  log(id: AttachmentId, text: string): void;
 }
 
 /**
@@ -40,11 +41,13 @@ export interface Keeper {
  * is a lease for each family that is wished for; from then on the interface follows what the servers say.
  */
 export class Attachment implements Owner {
-  readonly id: Record["id"];
+  readonly id: AttachmentId;
   /** The path as the plugin's host sees it. */
   readonly netns: string;
   readonly wish: Wish;
   readonly target: ContainerInterface;
+  /** Takes what an operator should know: a line, without our name. */
+  readonly log: Log;
   readonly #keeper: Keeper;
   readonly #families: readonly FamilyLease[];
   /** The plugins that wait for ADD. */
@@ -64,6 +67,7 @@ export class Attachment implements Owner {
     this.netns = netns;
     this.wish = wish;
     this.target = target;
+    this.log = sparing((text) => keeper.log(id, text), keeper.scheduler);
     const { ipv4, ipv6 } = wish;
     const families = ([4, 6] as const).filter((family) => (family === 4 ? ipv4 : ipv6) !== "none");
     this.#families = families.map((family) => new FamilyLease(this, family));
@@ -195,17 +199,13 @@ export class Attachment implements Owner {
     this.drop(new CniError(ErrorCode.Plugin, reason));
   }
 
-  log(text: string): void {
-    this.#keeper.log(this, text);
-  }
-
   /** ADD has all that it wants. */
   #establish(): void {
     this.#deadline?.cancel();
     try {
       this.target.use((reached) => {
         for (const { lease } of this.#families)
-          prepareInterface(reached, lease!.settings, this.wish, (text) => this.log(text));
+          prepareInterface(reached, lease!.settings, this.wish, this.log);
       });
       this.#keeper.keep(this.#record());
     } catch (error) {
@@ -238,7 +238,7 @@ export class Attachment implements Owner {
     this.#use((reached) => {
       if (family.stale) reconfigure(reached.netns, reached.link, family.stale, {});
       family.stale = undefined;
-      changeInterface(reached, [before ?? {}, after], this.wish, (text) => this.log(text));
+      changeInterface(reached, [before ?? {}, after], this.wish, this.log);
     });
   }
 

@@ -152,11 +152,11 @@ export class Attachments implements Keeper {
     try {
       this.#work.store.remove(attachment.id);
     } catch (error) {
-      this.log(attachment, errorLine(error));
+      attachment.log(errorLine(error));
     }
   }
 
-  log({ id }: Attachment, text: string): void {
+  log(id: AttachmentId, text: string): void {
     this.#work.log(`${attachmentName(id)}: ${text}`);
   }
 
@@ -176,7 +176,7 @@ export class Attachments implements Keeper {
         if (!attachment.target.exists())
           attachment.gone(`there is no namespace ${attachment.netns} any more`);
       } catch (error) {
-        this.log(attachment, errorLine(error));
+        attachment.log(errorLine(error));
       }
   }
 }

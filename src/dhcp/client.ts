@@ -16,7 +16,8 @@ const LONGEST_WAIT_MS = 60_000;
 /** A result has some hundred bytes; a list of all attachments some megabytes at the most. */
 const ANSWER_LIMIT = 64 << 20;
 
-const START_IT = "Start it: systemctl start cni-dhcp.socket, or dhcp daemon.";
+const NOBODY =
+  "Nobody listens there. Start it: systemctl start cni-dhcp.socket, or plumb dhcp daemon; or correct its path.";
 
 /** There is no daemon of ours behind the socket: nobody, one that has just ended, or another program. */
 export class NoDaemonError extends CniError {
@@ -67,7 +68,7 @@ function connect(host: Host, socketPath: string): number {
 function notReached(error: SysError): CniError {
   const msg = `error dialing DHCP daemon: ${error.message}`;
   if (isErrno(error, errno.ENOENT, errno.ENOTDIR, errno.ECONNREFUSED))
-    return new NoDaemonError(msg, `Nobody listens there. ${START_IT}`, false, error);
+    return new NoDaemonError(msg, NOBODY, false, error);
   if (isErrno(error, errno.ETIMEDOUT))
     return new CniError(ErrorCode.TryAgainLater, msg, "Too many wait for it already.", { cause: error });
   return new CniError(ErrorCode.Io, msg, "It lets in root alone.", { cause: error });
@@ -120,8 +121,8 @@ function readAnswer(text: string, socketPath: string): JsonObject {
   const [code, msg] = isObject(error) ? [error["code"], error["msg"]] : [];
   if (isObject(error) && typeof code === "number" && typeof msg === "string")
     throw new CniError(code, msg, String(error["details"] ?? ""));
-  // Half an object is what one that was killed has left.
-  if (!text.endsWith("\n"))
+  // Half an object is what one that was killed has left; the reference's says, without an end, that this is no HTTP.
+  if (text === "" || (text.startsWith("{") && !text.endsWith("\n")))
     throw new NoDaemonError("the DHCP daemon ended before it had answered", `It listened at ${socketPath}.`);
   throw new NoDaemonError(
     `error dialing DHCP daemon: ${socketPath} belongs to another program`,

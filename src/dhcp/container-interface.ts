@@ -1,5 +1,5 @@
 import { errno } from "../host/errno.ts";
-import { type Host, isErrno, O_RDONLY } from "../host/host.ts";
+import { type Host, isErrno, O_RDONLY, SysError } from "../host/host.ts";
 import { Namespace } from "../net/namespace.ts";
 import { getLink, type Link } from "../netlink/link.ts";
 
@@ -64,10 +64,15 @@ export class ContainerInterface {
     }
   }
 
-  /** Whether the namespace is still there. */
+  /** Whether the namespace is still there. What is refused now may be told later: so it is, when that is not known. */
   exists(): boolean {
-    const status = this.host.statIfAny(this.netns);
-    return status !== undefined && (!this.#identity || status.ino === this.#identity.netns);
+    try {
+      const status = this.host.statIfAny(this.netns);
+      return status !== undefined && (!this.#identity || status.ino === this.#identity.netns);
+    } catch (error) {
+      if (error instanceof SysError) return true;
+      throw error;
+    }
   }
 
   #open(): number {

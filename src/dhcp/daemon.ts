@@ -2,7 +2,7 @@ import type { Host } from "../host/host.ts";
 import { holdSignals, readSignal, SIGHUP, SIGINT, SIGTERM } from "../host/signals.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { Attachments } from "./attachments.ts";
-import { errorLine } from "./failure.ts";
+import { complaint, errorLine } from "./failure.ts";
 import { duration, FlagError, flagsHelp, parseFlags, text, toggle, type Values } from "./flags.ts";
 import { listen } from "./listener.ts";
 import { type Log, logTo } from "./log.ts";
@@ -38,10 +38,8 @@ export function main(host: Host, words: readonly string[]): number {
     else run(host, log, settings);
     return 0;
   } catch (error) {
-    log(`dhcp daemon: ${errorLine(error)}`);
-    if (!(error instanceof FlagError)) return EXIT_FAILURE;
-    log('See "dhcp daemon -help".');
-    return EXIT_USAGE;
+    complaint("dhcp daemon", error).forEach(log);
+    return error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE;
   }
 }
 
@@ -74,8 +72,9 @@ function run(host: Host, log: Log, settings: Settings): void {
         family === 4 ? new Dhcp4Source(context, events) : new Ipv6Source(context, events),
     });
     loop.watch(signals, () => {
+      const signal = readSignal(host, signals, 0);
       // A terminal that is closed is no reason to end.
-      if (readSignal(host, signals, 0)?.number !== SIGHUP) loop.stop();
+      if (signal && signal.number !== SIGHUP) loop.stop();
     });
     const descriptors = host.sys.openlimit();
     attachments.resume();

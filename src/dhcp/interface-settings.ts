@@ -1,5 +1,7 @@
 import { SysError } from "../host/host.ts";
 import { reconfigure } from "../net/reconfigure.ts";
+import { listAddresses } from "../netlink/address.ts";
+import { IFA_F_DEPRECATED, preferAddress } from "../netlink/address-preference.ts";
 import { setLink } from "../netlink/link.ts";
 import { announce } from "./announce.ts";
 import type { Reached } from "./container-interface.ts";
@@ -28,7 +30,18 @@ export function changeInterface(
 ): void {
   if (after.mtu !== before.mtu) followMtu(reached, after.mtu, wish, log);
   reconfigure(reached.netns, reached.link, before, after);
+  if (before.deprecated || after.deprecated) followPreference(reached, after);
   tellNeighbours(reached, before, after, log);
+}
+
+/** Of the addresses that are there still. */
+function followPreference({ netns, link }: Reached, { ips = [], deprecated = [] }: Settings): void {
+  for (const { cidr, flags } of netns.route.dump(listAddresses({ link: link.index, family: 6 }))) {
+    const preferred = !deprecated.includes(`${cidr.ip}`);
+    const was = (flags & IFA_F_DEPRECATED) === 0;
+    if (preferred !== was && ips.some(({ address }) => address.equals(cidr)))
+      netns.route.execute([preferAddress(link, cidr, preferred)]);
+  }
 }
 
 /** What the link does not allow is no reason to refuse a lease. */

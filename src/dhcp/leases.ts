@@ -1,6 +1,6 @@
 import type { Host } from "../host/host.ts";
 import { callDaemon } from "./client.ts";
-import { errorLine } from "./failure.ts";
+import { complaint } from "./failure.ts";
 import { FlagError, flagsHelp, parseFlags, text, toggle } from "./flags.ts";
 import { DEFAULT_SOCKET } from "./protocol.ts";
 
@@ -40,7 +40,7 @@ export function main(host: Host, words: readonly string[]): number {
     host.stdout(flags.json ? `${JSON.stringify(attachments, null, 2)}\n` : table(attachments));
     return 0;
   } catch (error) {
-    host.stderr(`dhcp leases: ${errorLine(error)}\n`);
+    host.stderr(`${complaint("dhcp leases", error).join("\n")}\n`);
     return error instanceof FlagError ? 2 : 1;
   }
 }

@@ -64,14 +64,18 @@ function passedSocket(host: Host): number | undefined {
 
 /** A socket that nobody listens at is left by a daemon that was killed. */
 function checkVacant(host: Host, path: string): void {
+  const address = unixAddress(host, path);
   const status = host.statIfAny(path);
   if (status === undefined) return;
   if ((status.mode & S_IFMT) !== S_IFSOCK) throw unusable(`${path} is there already, and is no socket`);
   const fd = socket(host);
-  const connected = host.sys.connect(fd, unixAddress(host, path), CONNECT_TIMEOUT_MS);
+  const connected = host.sys.connect(fd, address, CONNECT_TIMEOUT_MS);
   host.close(fd);
   if (connected === -errno.ECONNREFUSED || connected === -errno.ENOENT) return;
-  throw unusable(`another daemon is running: it answers at ${path}`);
+  throw unusable(
+    `another daemon is running: it answers at ${path}`,
+    "Stop it, or give this one a -socketpath of its own.",
+  );
 }
 
 function bindAt(host: Host, path: string): number {
@@ -96,6 +100,6 @@ function socket(host: Host): number {
   return check("socket", host.sys.socket(-1, AF_UNIX, SOCK_STREAM, 0), "unix");
 }
 
-function unusable(problem: string): CniError {
-  return new CniError(ErrorCode.InvalidEnvironment, problem);
+function unusable(problem: string, details = ""): CniError {
+  return new CniError(ErrorCode.InvalidEnvironment, problem, details);
 }

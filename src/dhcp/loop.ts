@@ -43,6 +43,8 @@ const POLLFD_SIZE = 8;
 const POLLIN = 1;
 /** poll(2) sleeps with the machine, and CLOCK_BOOTTIME does not: so it is looked at from time to time. */
 const LONGEST_WAIT_MS = 30_000;
+/** For how long timers are called before it is looked again who can be read. */
+const TURN_MS = 10;
 
 /** The loop of a daemon: one poll(2) for all descriptors, until the next timer. */
 export class Loop implements Scheduler {
@@ -109,10 +111,14 @@ export class Loop implements Scheduler {
     }
   }
 
+  /** Not all at once if many are due, such as after a restart: who waits for an answer meanwhile reads it. */
   #callTimers(): void {
     const now = this.now();
-    for (let call = this.#timers.takeDue(now); call !== undefined; call = this.#timers.takeDue(now))
+    const enough = now + TURN_MS;
+    for (let call = this.#timers.takeDue(now); call !== undefined; ) {
       this.#call(call);
+      call = this.now() < enough ? this.#timers.takeDue(now) : undefined;
+    }
   }
 
   #call(callback: (() => void) | undefined): void {

@@ -1,5 +1,5 @@
-import type { JsonObject } from "../spec/json.ts";
-import { anything, integer, object, optional, type Schema, string } from "../spec/schema.ts";
+import { isObject, type JsonObject } from "../spec/json.ts";
+import { anything, integer, object, optional, type Schema, string, unexpected } from "../spec/schema.ts";
 import { idFields, netnsPath, wishSchema } from "./call.ts";
 import type { Identity } from "./container-interface.ts";
 import type { AttachmentId, Wish } from "./protocol.ts";
@@ -59,17 +59,22 @@ function leaseJson({ settings, renewAt, expiresAt, memory }: Lease): JsonObject 
 
 function lease(): Schema<Lease> {
   const time = optional(integer(), Number.POSITIVE_INFINITY);
-  const fields = object({ settings: anything(), renewAt: time, expiresAt: time, memory: anything() });
+  const fields = object({ settings: anyObject(), renewAt: time, expiresAt: time, memory: anyObject() });
   return {
     shape: fields.shape,
     parse(value, path) {
-      const { settings, renewAt, expiresAt, memory } = fields.parse(value, path);
-      return {
-        settings: readSettings(settings as JsonObject),
-        renewAt,
-        expiresAt,
-        memory: memory as JsonObject,
-      };
+      const { settings, ...others } = fields.parse(value, path);
+      return { settings: readSettings(settings), ...others };
+    },
+  };
+}
+
+function anyObject(): Schema<JsonObject> {
+  return {
+    shape: anything().shape,
+    parse(value, path) {
+      if (isObject(value)) return value;
+      throw unexpected(path, "an object", value);
     },
   };
 }

@@ -69,8 +69,8 @@ export class Server implements Office {
   }
 
   #refused(number: number): void {
-    const full: readonly number[] = [errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS];
-    if (!full.includes(number)) return;
+    // Nobody else is there.
+    if (number === errno.ETIMEDOUT) return;
     this.stop();
     this.#complain(`requests must wait: accept: ${errnoName(number)}`);
     this.scheduler.after(PAUSE_MS, () => this.#resume());

@@ -3,17 +3,22 @@ import type { Dns } from "../spec/result.ts";
 import { decode, encode } from "../spec/results/v110.ts";
 import type { Settings } from "./source.ts";
 
-/** Settings as JSON: `ips`, `routes` and `dns` as in a result of 1.1.0, and `mtu`. */
+/** Settings as JSON: `ips`, `routes` and `dns` as in a result of 1.1.0, and the rest. */
 export function settingsJson(settings: Settings): JsonObject {
   const { cniVersion: _, ...json } = encode(settings);
-  return { ...json, ...(settings.mtu !== undefined && { mtu: settings.mtu }) };
+  const { mtu, deprecated } = settings;
+  return { ...json, ...(mtu !== undefined && { mtu }), ...(deprecated && { deprecated }) };
 }
 
 /** Reads settings. CniError of code 6 if they are none. */
 export function readSettings(json: JsonObject): Settings {
   const { ips, routes, dns } = decode(json);
-  const { mtu } = json;
-  return { ips, routes, dns, ...(typeof mtu === "number" && { mtu }) };
+  const { mtu, deprecated } = json;
+  return {
+    ...{ ips, routes, dns },
+    ...(typeof mtu === "number" && { mtu }),
+    ...(Array.isArray(deprecated) && { deprecated: deprecated.map(String) }),
+  };
 }
 
 /** What several sources say, as the result of one ADD. */

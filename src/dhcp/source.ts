@@ -9,6 +9,8 @@ import type { AttachmentId, Wish } from "./protocol.ts";
 export interface Settings extends Pick<Result, "ips" | "routes" | "dns"> {
   /** Of the link, in bytes. */
   readonly mtu?: number | undefined;
+  /** IPv6 addresses that are not to be spoken from if there are others (RFC 4862, section 5.5.4). */
+  readonly deprecated?: readonly string[] | undefined;
 }
 
 /** Settings for a time. Times are milliseconds on the scheduler's clock; Infinity where there is no end. */

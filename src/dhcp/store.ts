@@ -3,7 +3,7 @@ import { check, type Host, LOCK_EX, O_CREAT, O_RDWR } from "../host/host.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { errorLine } from "./failure.ts";
 import type { Log } from "./log.ts";
-import { type AttachmentId, RECORD_NAME, recordPath } from "./protocol.ts";
+import { type AttachmentId, attachmentName, RECORD_NAME, recordPath } from "./protocol.ts";
 import { type Record, readRecord, recordJson } from "./record.ts";
 
 /** One that was killed is gone when the kernel has closed its sockets, each in 10 ms. */
@@ -29,7 +29,11 @@ export class Store {
     const fd = host.open(path, O_RDWR | O_CREAT, 0o600);
     const locked = host.sys.flock(fd, LOCK_EX, LOCK_TIMEOUT_MS);
     if (locked === -errno.ETIMEDOUT)
-      throw new CniError(ErrorCode.TryAgainLater, `another daemon is running: it holds ${path}`);
+      throw new CniError(
+        ErrorCode.TryAgainLater,
+        `another daemon is running: it holds ${path}`,
+        "Stop it, or give this one a -socketpath of its own.",
+      );
     check("flock", locked, path);
     return new Store(host, directory);
   }
@@ -40,12 +44,13 @@ export class Store {
     for (const name of this.#host.readDirectory(this.#directory)) {
       const path = `${this.#directory}/${name}`;
       // Left by a daemon that was killed while it wrote.
-      if (name.endsWith(".tmp")) this.#host.removeFile(path);
+      if (name.endsWith(".tmp")) this.#host.sys.unlink(path);
       if (!RECORD_NAME.test(name)) continue;
       try {
         const record = readRecord(JSON.parse(this.#host.readFile(path)), this.#boot);
-        if (record) records.push(record);
-        else this.#host.removeFile(path);
+        if (record === undefined) this.#host.removeFile(path);
+        else if (this.#pathOf(record.id) === path) records.push(record);
+        else throw new CniError(ErrorCode.Decoding, `it is about ${attachmentName(record.id)}`);
       } catch (error) {
         this.#host.sys.rename(path, `${path}.bad`);
         log(`the record ${path} cannot be read, and is ${name}.bad now: ${errorLine(error)}`);

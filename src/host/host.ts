@@ -52,6 +52,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Keep stderr apart and give it back; otherwise the child writes to ours. */
   readonly captureStderr?: boolean;
+  /** When there is something to read from this descriptor, they are killed at once. */
+  readonly interrupt?: number;
 }
 
 export interface RunResult {
@@ -211,12 +213,12 @@ export class Host {
     }
   }
 
-  /** Runs a program to its end. ETIMEDOUT when it took too long; it is dead then. */
+  /** Runs a program to its end. ETIMEDOUT when it took too long, ECANCELED when interrupted; it is dead then. */
   run(path: string, options: RunOptions): RunResult {
-    const { argv, env, stdin = new Uint8Array(), timeoutMs, captureStderr = false } = options;
+    const { argv, env, stdin = new Uint8Array(), timeoutMs, captureStderr = false, interrupt = -1 } = options;
     const packed = check(
       "run",
-      this.sys.run(path, vector(argv), vector(env), stdin, captureStderr ? 1 : 0, timeoutMs),
+      this.sys.run(path, vector(argv), vector(env), stdin, captureStderr ? 1 : 0, timeoutMs, interrupt),
       path,
     );
     const status = packed[0]! | (packed[1]! << 8);

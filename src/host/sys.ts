@@ -51,6 +51,7 @@ export interface Sys {
     stdin: Uint8Array,
     flags: number,
     timeoutMs: number,
+    interruptFd: number,
   ): Uint8Array | number;
   /** Starts a program on our standard streams; gives its pid. `binds`: pairs target, source mounted for it alone. */
   start(nsFd: number, path: string, argv: Vector, env: Vector, binds: Vector): number;

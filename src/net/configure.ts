@@ -22,6 +22,8 @@ const DAD_TIMEOUT_MS = 10_000;
 const DAD_NAP_MS = 20;
 /** The metric of routes for which none is told (linux/ipv6_route.h). */
 const IP6_RT_PRIO_USER = 1024;
+/** How many routes of others one may be put behind. */
+const MOST_BEFORE = 100;
 
 export interface InterfaceWish {
   readonly ips: readonly IpConfig[];
@@ -84,8 +86,11 @@ export function wouldJoin({ dst, gateway, priority }: KernelRoute): boolean {
 
 /** Adds a route, with a higher metric than those that another interface has to the same destination. */
 export function putBehind({ route }: Namespace, link: LinkRef, wished: KernelRoute): void {
-  for (let priority = IP6_RT_PRIO_USER; ; priority++)
-    if (route.attempt(addRoute(link, { ...wished, priority }), errno.EEXIST)) return;
+  const add = (priority: number) => addRoute(link, { ...wished, priority });
+  // A container may have taken as many as it likes.
+  for (let priority = IP6_RT_PRIO_USER; priority < IP6_RT_PRIO_USER + MOST_BEFORE; priority++)
+    if (route.attempt(add(priority), errno.EEXIST)) return;
+  route.execute([add(IP6_RT_PRIO_USER + MOST_BEFORE)]);
 }
 
 /** An IPv4 address with the broadcast address of its network, which the kernel sets for nobody. */

@@ -11,9 +11,13 @@ import {
   replaceRoute,
 } from "../netlink/route.ts";
 import { type LinkRoute, listRoutes } from "../netlink/route-list.ts";
+import type { NetlinkSocket } from "../netlink/socket.ts";
 import type { IpConfig, Result } from "../spec/result.ts";
 import { kernelRoute, putBehind, withBroadcast, wouldJoin } from "./configure.ts";
 import type { Namespace } from "./namespace.ts";
+
+/** A server's message has no more than some hundred; each is compared with each. */
+const MOST_ROUTES = 2000;
 
 /** What an interface has been given, or is to have. */
 export type Layer3 = Pick<Result, "ips" | "routes">;
@@ -90,7 +94,7 @@ function reroute(
   const fresh = wished.filter((route) => !formerKeys.has(key(route)));
   if (stale.length === 0 && fresh.length === 0) return;
   const { route } = netns;
-  const present = route.dump(listRoutes({ type: RTN_UNICAST }));
+  const present = routesTo(route, [...stale, ...fresh]);
   const removed = new Set(stale.flatMap((one) => present.find(isRoute(link, one)) ?? []));
   if (link.flags & IFF_UP)
     for (const wish of fresh) {
@@ -106,6 +110,21 @@ function reroute(
     [...removed].map((one) => removeRoute(link, one)),
     errno.ESRCH,
   );
+}
+
+/** All routes to these destinations. A container may have as many others as it likes, and even of these too many. */
+function routesTo(socket: NetlinkSocket, routes: readonly KernelRoute[]): LinkRoute[] {
+  const destinations = new Set(routes.map(({ dst }) => String(dst)));
+  const lengths = new Set(routes.map(({ dst }) => dst.prefixLength));
+  const all = listRoutes({ type: RTN_UNICAST });
+  let found = 0;
+  const decode = (body: Uint8Array, type: number) => {
+    // struct rtmsg: the prefix length stands behind the family.
+    if (!lengths.has(body[1]!)) return undefined;
+    const one = all.decode(body, type);
+    return one && destinations.has(String(one.dst)) && found++ < MOST_ROUTES ? one : undefined;
+  };
+  return socket.dump({ ...all, decode });
 }
 
 /** Whether a route of the kernel is this one by this link. */

@@ -37,6 +37,8 @@ export interface Plugin<C = unknown> {
   /** "none" for IPAM plugins, which look at no namespace. */
   readonly sandbox: "netns" | "none";
   readonly releases: Releases;
+  /** What it tells besides its name when somebody calls it by hand; a line without its end. */
+  readonly introduction: string;
   /** Gives the function that answers the request, undefined if the plugin has none for the verb. */
   load<V extends keyof Verbs<C>>(verb: V, request: RequestOf<C, V>): Promise<Verbs<C>[V] | undefined>;
 }
@@ -54,19 +56,22 @@ export interface PluginDefinition<C> extends Partial<Verbs<C>> {
   readonly versions?: readonly CniVersion[];
   readonly sandbox?: "netns" | "none";
   readonly releases?: Releases;
+  readonly introduction?: string;
   /** Verbs in modules of their own, so that a call does not load the others. */
   readonly lazy?: LazyVerbs<C>;
 }
 
 /** A plugin, from its functions. See `runPlugin` for what happens around them. */
 export function definePlugin<C>(definition: PluginDefinition<C>): Plugin<C> {
-  const { type, config, versions = VERSIONS, sandbox = "netns", releases = "last", lazy = {} } = definition;
+  const { type, config, versions = VERSIONS, sandbox = "netns", releases = "last" } = definition;
+  const { introduction = "", lazy = {} } = definition;
   return {
     type,
     config,
     versions,
     sandbox,
     releases,
+    introduction,
     async load(verb, request) {
       return (definition as Partial<Verbs<C>>)[verb] ?? (await lazy[verb]?.(request))?.[verb];
     },

@@ -39,8 +39,10 @@ function print(host: Host, json: unknown): void {
   host.stdout(`${JSON.stringify(json)}\n`);
 }
 
-function introduce(host: Host, { type, versions }: Plugin): number {
-  host.stderr(`CNI ${type} plugin (plumb)\nCNI protocol versions supported: ${versions.join(", ")}\n`);
+function introduce(host: Host, { type, versions, introduction }: Plugin): number {
+  const lines = [`CNI ${type} plugin (plumb)`, `CNI protocol versions supported: ${versions.join(", ")}`];
+  if (introduction) lines.push(introduction);
+  host.stderr(`${lines.join("\n")}\n`);
   return 0;
 }
 

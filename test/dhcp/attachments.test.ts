@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -421,6 +429,23 @@ test("a daemon that is started again goes on with the leases", (t) => {
   );
   // It is the same interface: an ADD is served.
   assert.deepEqual(after.add().outcomes, [{ result: result(FIRST) }]);
+});
+
+test("a lease whose namespace cannot be looked at for now is kept", (t) => {
+  const before = new Bench(t);
+  const path = `${before.directory}-namespace`;
+  t.after(() => rmSync(path));
+  symlinkSync(`/run/netns/${before.space.name}`, path);
+  before.add({ netns: path });
+  before.sources[0]!.bind(FIRST);
+  before.attachments.suspend();
+  rmSync(path);
+  symlinkSync(path, path);
+  execFileSync("cp", ["-r", before.directory, `${before.directory}-2`]);
+  const after = new Bench(t, before.space, `${before.directory}-2`);
+  after.attachments.resume();
+  after.scheduler.advance(5_000);
+  assert.deepEqual([after.sources[0]?.said, after.records.length], [["start"], 1]);
 });
 
 test("a lease that ran out meanwhile is taken from the interface, and sought anew", (t) => {

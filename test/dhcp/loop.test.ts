@@ -105,6 +105,27 @@ test("a descriptor that is watched anew in a callback is told of in the next tur
   assert.equal(turns, 3);
 });
 
+test("many timers that are due at once do not keep those waiting who can be read", (t) => {
+  const loop = newLoop();
+  const fd = pipe(t);
+  let called = 0;
+  let before = 0;
+  loop.watch(fd, () => {
+    read(host, fd);
+    before = called;
+  });
+  for (let number = 0; number < 20; number++)
+    loop.after(0, () => {
+      called++;
+      host.write(fd, host.encode("x"));
+      for (const start = loop.now(); loop.now() < start + 3; );
+      if (called === 20) loop.stop();
+    });
+  loop.run();
+  assert.equal(called, 20);
+  assert.ok(before > 0, "it was not read before all were called");
+});
+
 test("what callbacks throw is told, and the loop goes on", (t) => {
   const failures: unknown[] = [];
   const loop = newLoop(failures);

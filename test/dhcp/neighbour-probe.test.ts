@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { parseIp } from "../../src/address/ip.ts";
 import { ContainerInterface } from "../../src/dhcp/container-interface.ts";
+import { Bpf, openPacketSocket, sendFrame } from "../../src/dhcp/packet-socket.ts";
+import { encodeIcmp } from "../../src/dhcp/ra/icmp.ts";
+import { linkLocalAddress } from "../../src/dhcp/v6/link-local.ts";
 import { probeDuplicate } from "../../src/dhcp/v6/neighbour-probe.ts";
-import { linkLocalAddress, openSocket, setOption, socketAddress } from "../../src/dhcp/v6/socket.ts";
 import { Writer } from "../../src/netlink/codec.ts";
 import { V6Link } from "./v6-link.ts";
 
+const ETH_P_IPV6 = 0x86dd;
 const ADDRESS = parseIp("fd00:1::7")!;
 
 /** What a probe of eth0 for fd00:1::7 has told so far. */
@@ -24,16 +27,15 @@ function advertise(link: V6Link, hopLimit: number): void {
   const { host } = link;
   const far = new ContainerInterface(host, `/run/netns/${link.server.name}`, "s0");
   const near = new ContainerInterface(host, `/run/netns/${link.client.name}`, "eth0");
-  const to = near.use(linkLocalAddress)!;
+  const destination = near.use(linkLocalAddress)!;
+  const mac = near.use((reached) => reached.link.mac!.bytes);
   far.use((reached) => {
-    const [raw, icmp, ipv6, unicastHops] = [3, 58, 41, 16];
-    const fd = openSocket(reached, raw, icmp, linkLocalAddress(reached)!);
-    setOption(host, fd, ipv6, unicastHops, new Writer(4).u32(hopLimit).finish());
-    const message = new Writer().u8(136).zeros(3).be32(0x60000000).raw(ADDRESS.bytes).finish();
-    assert.equal(
-      host.sys.sendto(fd, message, socketAddress(to, 0, reached.link.index), 1000),
-      message.length,
-    );
+    const fd = openPacketSocket(reached, ETH_P_IPV6, [[Bpf.Return, 0, 0, 0]]);
+    const icmp = new Writer().u8(136).zeros(3).be32(0x60000000).raw(ADDRESS.bytes).finish();
+    const packet = encodeIcmp({ source: linkLocalAddress(reached)!, destination, icmp });
+    packet[7] = hopLimit;
+    const header = new Writer().raw(mac).raw(reached.link.mac!.bytes).be16(ETH_P_IPV6);
+    sendFrame(host, fd, header.raw(packet).finish());
     host.close(fd);
   });
 }

@@ -22,6 +22,10 @@ class Turns extends VirtualScheduler {
     return watch;
   }
 
+  get watches(): number {
+    return this.#watches.size;
+  }
+
   turn(): void {
     for (const [watch, callback] of [...this.#watches]) if (this.#watches.has(watch)) callback();
     this.advance(0);
@@ -34,6 +38,8 @@ class Bench {
   readonly scheduler = new Turns();
   readonly lines: string[] = [];
   readonly sources: { said: string[]; events: SourceEvents }[] = [];
+  /** Has another server accept from this descriptor. */
+  readonly serve: (fd: number) => void;
   readonly #path: string;
 
   constructor(t: TestContext, descriptors = 1024) {
@@ -58,7 +64,8 @@ class Bench {
         return { start: note("start"), release: note("release"), stop: note("stop") };
       },
     });
-    new Server(work, attachments, listener.fd, descriptors);
+    this.serve = (fd) => void new Server(work, attachments, fd, descriptors);
+    this.serve(listener.fd);
   }
 
   /** A plugin's end of a connection. */
@@ -164,6 +171,18 @@ test("as many are let in as there is room for, the others wait", (t) => {
   for (const fd of waiting.slice(1)) bench.space.host.close(fd);
   bench.scheduler.turn();
   assert.equal(bench.lines.filter((line) => line.includes("must wait")).length, 1, "it is said once");
+});
+
+test("what cannot be accepted is told once, and tried again in a second", (t) => {
+  const bench = new Bench(t);
+  const { host } = bench.space;
+  const fd = host.sys.socket(-1, 1, 1, 0);
+  bench.serve(fd);
+  for (let turn = 0; turn < 3; turn++) bench.scheduler.turn();
+  assert.deepEqual([bench.lines, bench.scheduler.watches], [["requests must wait: accept: EINVAL"], 1]);
+  bench.scheduler.advance(1_000);
+  assert.deepEqual([bench.lines.length, bench.scheduler.watches], [1, 2]);
+  host.close(fd);
 });
 
 test("an answer that no socket holds at once is sent piece by piece", (t) => {

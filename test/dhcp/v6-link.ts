@@ -9,8 +9,7 @@ import { ContainerInterface } from "../../src/dhcp/container-interface.ts";
 import { Loop } from "../../src/dhcp/loop.ts";
 import { prepareInterface } from "../../src/dhcp/ra/prepare.ts";
 import type { Lease, SourceContext, SourceEvents } from "../../src/dhcp/source.ts";
-import { linkLocalAddress } from "../../src/dhcp/v6/socket.ts";
-import { type Transport, udpTransport } from "../../src/dhcp/v6/transport.ts";
+import { linkLocalAddress } from "../../src/dhcp/v6/link-local.ts";
 import type { Host } from "../../src/host/host.ts";
 import { TestNamespace } from "../netlink/namespaces.ts";
 
@@ -31,8 +30,6 @@ export class V6Link {
   readonly folder: string;
   readonly told: Told[] = [];
   readonly logged: string[] = [];
-  /** The types of the messages that servers sent. */
-  readonly heard: number[] = [];
   readonly loop: Loop;
   readonly #t: TestContext;
 
@@ -93,13 +90,15 @@ export class V6Link {
   /** Lets the loop run until a condition holds, for which it looks every few milliseconds. */
   until(what: string, condition: () => boolean): void {
     const end = this.loop.now() + PATIENCE_MS;
+    let holds = false;
     const look = () => {
-      if (condition() || this.loop.now() >= end) this.loop.stop();
+      holds = condition();
+      if (holds || this.loop.now() >= end) this.loop.stop();
       else this.loop.after(10, look);
     };
-    look();
-    if (!condition()) this.loop.run();
-    assert.ok(condition(), what);
+    this.loop.after(0, look);
+    this.loop.run();
+    assert.ok(holds, what);
   }
 
   /** Lets the loop run for a time, in which nothing may be told. */
@@ -118,19 +117,6 @@ export class V6Link {
       const target = new ContainerInterface(this.host, `/run/netns/${name}`, end);
       this.until(`${end} is up`, () => target.use(linkLocalAddress) !== undefined);
     }
-  }
-
-  /** As the client's own, but what comes is written down. */
-  transport(): Transport {
-    const { open, probe } = udpTransport(this.context());
-    return {
-      open: (received) =>
-        open((datagram) => {
-          this.heard.push(datagram[0]!);
-          received(datagram);
-        }),
-      probe,
-    };
   }
 
   /** The UDP and raw sockets of IPv6 in the client's namespace. */

@@ -376,6 +376,19 @@ test("run is not ended by a signal while it attaches; it detaches, and the comma
   assert.equal(await m.leftovers(), "");
 });
 
+test("a signal ends an ADD that waits, as for a DHCP server; the DEL after it runs to its end", async (t) => {
+  const m = await Machine.start(t);
+  m.plugin(
+    "a",
+    `kill -TERM $PPID; test $CNI_COMMAND = DEL || exec sleep 1000; sleep 0.2; echo DEL has ended >> ${m.dir}/log`,
+  );
+  m.network("10.conflist", "n", ["a"]);
+  const { code, stdout, stderr } = await m.plumb("run echo started");
+  assert.deepEqual([code, stdout, stderr], [143, "", ""]);
+  assert.deepEqual(m.order(), ["ADD a", "DEL a", "DEL has"]);
+  assert.equal(await m.leftovers(), "");
+});
+
 for (const [words, message] of [
   ["", /^Usage: plumb COMMAND/],
   ["nope", /^plumb: unknown command "nope"\nSee "plumb --help"\.\n$/],

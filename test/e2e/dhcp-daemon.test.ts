@@ -58,6 +58,8 @@ for (const [what, said] of [
   ["a call without what it needs", '{"command":"ADD"}\n'],
   ["a path that leads out", '{"command":"DEL","containerId":"../../x","network":"n","ifName":"eth0"}\n'],
   ["more than it wants to know", `${"x".repeat(3_000_000)}\n`],
+  ["brackets within brackets", `{"command":"GC","network":"n","validAttachments":${"[".repeat(900_000)}\n`],
+  ["NULs", `\0{"command":"STA\0TUS"}\0\n`],
 ] as const)
   test(`somebody who says ${what} harms nobody`, async (t) => {
     const n = await DhcpNetwork.start(t);
@@ -93,6 +95,7 @@ for (const [flags, said] of [
     const { code, stdout, stderr } = n.world.exec([join(n.world.bin, "dhcp"), "daemon", ...flags.split(" ")]);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, said);
+    assert.match(stderr, /^See "dhcp daemon -help"\.$/m);
   });
 
 test("a file for the process ID must be named from the root, as with the reference", async (t) => {
@@ -100,6 +103,26 @@ test("a file for the process ID must be named from the root, as with the referen
   const { code, stderr } = n.world.exec([join(n.world.bin, "dhcp"), "daemon", "-pidfile", "relative"]);
   assert.equal(code, 1);
   assert.match(stderr, /relative/);
+});
+
+test("who cannot start it is told what to do", async (t) => {
+  const { world: w } = await DhcpNetwork.start(t);
+  w.must("mkdir", "--mode", "700", "/run/cni");
+  const nobody = ["setpriv", "--reuid", "65534", "--clear-groups"];
+  const { code, stderr } = w.exec([...nobody, plumb, "dhcp", "daemon"]);
+  assert.deepEqual(
+    [code, stderr],
+    [1, "dhcp daemon: mkdir /run/cni/dhcp.leases: EACCES\n  Run it as root.\n"],
+  );
+  const path = `/run/${"x".repeat(120)}.sock`;
+  assert.match(w.exec([plumb, "dhcp", "daemon", "-socketpath", path]).stderr, new RegExp(`${path}\n`));
+});
+
+test("called by hand, the plugin tells of its daemon", async (t) => {
+  const { world: w } = await DhcpNetwork.start(t);
+  const { code, stderr } = w.exec([plumb, "dhcp", "--help"]);
+  assert.equal(code, 0);
+  assert.match(stderr, /^CNI dhcp plugin .*\n.*\n.*dhcp daemon -help.*dhcp leases -help/);
 });
 
 test("its help names all flags", async (t) => {
@@ -126,7 +149,7 @@ test("a second daemon at the same socket is refused, and the first goes on", wit
   const first = await n.daemon();
   const { code, stderr } = n.world.exec([join(n.world.bin, "dhcp"), "daemon"]);
   assert.equal(code, 1);
-  assert.match(stderr, /dhcp/);
+  assert.match(stderr, /another daemon is running: it holds \/run\/cni\/dhcp\.leases\/lock\n {2}Stop it, /);
   assert.equal(first.running, true);
   n.world.add(macvlan, n.world.container());
 });
@@ -193,7 +216,9 @@ for (const words of [
     const n = await DhcpNetwork.start(t);
     const { world: w } = n;
     await n.dnsmasq();
-    assert.equal(w.exec([plumb, ...words]).code, 1);
+    const { code, stderr } = w.exec([plumb, ...words]);
+    assert.equal(code, 1);
+    assert.match(stderr, /ENOENT\n {2}Nobody listens there\. Start it: /);
     await n.daemon();
     w.must(plumb, ...words);
     const c1 = w.container();

@@ -62,19 +62,20 @@ describe("alone", together, () => {
 });
 
 describe("an answer with something wrong in it is taken without that", together, () => {
-  for (const [behaviour, expected] of [
-    ["a search list that loops", {}],
-    ["a search list that points beyond its end", {}],
-    ["a domain with a line of its own", {}],
-    ["an MTU of 0", {}],
-    ["half a router", {}],
-    ["a router that is none", {}],
-    ["routes of impossible length", {}],
-    ["half a route", {}],
-    ["a name server that is no host", {}],
-    ["times in the wrong order", {}],
-    ["a lease for ever", {}],
-  ] as const)
+  for (const behaviour of [
+    "a search list that loops",
+    "a search list that points beyond its end",
+    "a domain with a line of its own",
+    "an MTU of 0",
+    "half a router",
+    "a router that is none",
+    "routes of impossible length",
+    "half a route",
+    "a name server that is no host",
+    "times in the wrong order",
+    "a lease for ever",
+    "a lease of no time",
+  ])
     test(behaviour, async (t) => {
       const n = await DhcpNetwork.start(t);
       await hostile(n, behaviour);
@@ -82,7 +83,7 @@ describe("an answer with something wrong in it is taken without that", together,
       const { code, output } = await add(n);
       assert.equal(code, 0, JSON.stringify(output));
       assert.deepEqual(output.ips, [{ interface: 0, address: "10.66.0.200/24" }]);
-      assert.deepEqual([output.routes, output.dns ?? {}], [undefined, expected]);
+      assert.deepEqual([output.routes, output.dns ?? {}], [undefined, {}]);
       assert.equal(daemon.running, true);
     });
 });
@@ -94,7 +95,6 @@ describe("beside a good one", together, () => {
     "addresses that are no host's",
     "offers, and refusals",
     "offers, and nothing more",
-    "a lease of no time",
   ])
     test(`${behaviour}: the good one's is taken`, needs("dnsmasq"), async (t) => {
       const n = await DhcpNetwork.start(t);

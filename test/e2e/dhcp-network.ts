@@ -249,9 +249,17 @@ export class DhcpNetwork {
     return program;
   }
 
-  /** A bridge with the cable in it. */
+  /** A bridge with the cable in it. Its MAC address is its own: else it would change with those of its ports. */
   bridge(name = "br0"): Json {
-    this.world.must("ip", "link", "add", name, "up", "type", "bridge");
+    this.world.must(
+      ..."ip link add".split(" "),
+      name,
+      "address",
+      "02:66:00:00:00:01",
+      "up",
+      "type",
+      "bridge",
+    );
     this.world.must("ip", "link", "set", "phys", "master", name);
     return { type: "bridge", bridge: name, ipam: { type: "dhcp" } };
   }

@@ -305,7 +305,7 @@ const wrongs: [what: string, answer: string | undefined, code: number, msg: RegE
   ["half an answer", '{"result":{"ips":[{"addr', 11, new RegExp(`^${CALLING}${DIED}$`)],
   [
     "the reference's daemon",
-    `${BAD_REQUEST}\n`,
+    BAD_REQUEST,
     11,
     /^error dialing DHCP daemon: .*dhcp\.sock belongs to another program$/,
   ],
@@ -330,7 +330,7 @@ test("ADD: answers that are none are told, and nothing is left behind", async (t
 for (const [who, script] of [
   ["no daemon is there", undefined],
   ["the daemon dies in the middle", () => undefined],
-  ["it is the reference's daemon", () => `${BAD_REQUEST}\n`],
+  ["it is the reference's daemon", () => BAD_REQUEST],
 ] as [string, Script | undefined][])
   test(`without a daemon of ours (${who}) DEL and GC succeed, and forget the lease`, async (t) => {
     const { w, c1, daemon, macvlan, leases } = await stage(t);
@@ -378,7 +378,7 @@ test("without a daemon ADD and CHECK fail, STATUS is 50, and all say what to do"
       [code, msg],
       [expected, `error dialing DHCP daemon: connect ${daemon.socketPath}: ENOENT`],
     );
-    assert.match(details, /systemctl start cni-dhcp\.socket, or dhcp daemon/);
+    assert.match(details, /systemctl start cni-dhcp\.socket, or plumb dhcp daemon/);
   }
   // One that was left by a daemon that was killed; what is no socket; who may not.
   writeFileSync(daemon.socketPath, "");

@@ -79,7 +79,7 @@ test("ADD without a server gives up, leaves nothing, and the daemon forgets", as
   const c1 = n.world.container();
   const { code, msg, details } = n.world.refused("ADD", macvlan, c1);
   assert.deepEqual([code, msg], [11, "error calling DHCP.Allocate: no more tries"], details);
-  assert.match(details, /DISCOVER|no (answer|server|offer)/i);
+  assert.match(details, /no DHCP server answers/);
   assert.deepEqual([c1.link(), records(n), daemon.running], [undefined, 0, true]);
 });
 
@@ -110,11 +110,15 @@ test(
 );
 
 test("ADD after a DEL that the daemon missed", withDnsmasq, async (t) => {
-  const { n, w } = await running(t);
+  const { n, w, daemon } = await running(t);
   const c1 = w.container();
   w.add(macvlan, c1);
+  const { address } = c1.link();
   // As a runtime that was killed: the same names, another namespace.
   c1.vanish();
+  // As long as the kernel has not taken it down, it answers to who asks for its address.
+  const answering = () => w.must("bridge", "fdb", "show", "dev", "phys").includes(address);
+  await daemon.until("the end of the interface", () => !answering());
   w.container("c1");
   const result = w.add(macvlan, c1);
   assert.deepEqual([n.leases(), records(n)], [["10.66.0.50 c1/net/eth0"], 1]);

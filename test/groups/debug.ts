@@ -6,13 +6,15 @@ import { test } from "node:test";
 import { root } from "../root.ts";
 import { NODE_FLAGS, runNested } from "./nested.ts";
 
-/** The test files that run the executable which PLUMB names. */
+/** What reads most of what strangers send. */
+const DHCP = /\/dhcp(6|-hostile)?\.test\.ts$/;
+
+/** The test files that run the executable which PLUMB names, and those of DHCP. */
 function testsOfExecutable(): string[] {
-  return ["test/native", "test/host", "test/e2e"]
+  return ["test/native", "test/host", "test/dhcp", "test/e2e"]
     .flatMap((folder) => readdirSync(join(root, folder)).map((name) => join(folder, name)))
-    .filter(
-      (file) => file.endsWith(".test.ts") && readFileSync(join(root, file), "utf8").includes("/programs.ts"),
-    );
+    .filter((file) => file.endsWith(".test.ts"))
+    .filter((file) => DHCP.test(file) || readFileSync(join(root, file), "utf8").includes("/programs.ts"));
 }
 
 test("with sanitizers", async (t) => {

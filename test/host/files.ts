@@ -45,7 +45,7 @@ export const fileCases: readonly Case[] = [
         "mount target": () => sys.mount(good, bad, "none", 0),
         "mount type": () => sys.mount(good, good, "no\0ne", 0),
         umount: () => sys.umount(bad, 0),
-        run: () => sys.run(bad, "", "", none, 0, 1000),
+        run: () => sys.run(bad, "", "", none, 0, 1000, -1),
         start: () => sys.start(-1, bad, "", "", ""),
       };
       for (const [name, call] of Object.entries(calls)) fails(call(), "EINVAL", name);

@@ -267,6 +267,15 @@ test("what others have removed or added meanwhile is neither missed nor touched"
   ]);
 });
 
+test("a container that has taken all metrics of a destination does not keep us for ever", (t) => {
+  const container = new Container(t);
+  container.connect("eth0", layer3(["2001:db8::2/64"]));
+  const lines = Array.from({ length: 200 }, (_, i) => `route add ::/0 dev eth0 metric ${1024 + i}\n`);
+  container.space.run("sh", "-ec", `echo '${lines.join("")}' | ip -6 -batch -`);
+  const after = layer3(["2001:db8::2/64 via 2001:db8::1"], ["::/0 via 2001:db8::1"]);
+  assert.throws(() => container.reconfigure("eth0", layer3(["2001:db8::2/64"]), after), /EEXIST/);
+});
+
 test("a link that is down gets the addresses, and no routes", (t) => {
   const container = new Container(t);
   container.connect("eth0", DUAL);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
-import { DhcpNetwork, needs } from "../e2e/dhcp-network.ts";
+import { DhcpNetwork, needs, SERVER6 } from "../e2e/dhcp-network.ts";
+import type { Json } from "../e2e/world.ts";
 
 /** The plugin dhcp on interfaces that not every kernel has, and on a cable as netem makes it: run by test/vm-run. */
 
@@ -47,17 +49,66 @@ test("vlan and dhcp: the lease is of the VLAN's server", withDnsmasq, async (t) 
   assert.deepEqual([n.leases(), c1.link()], [[], undefined]);
 });
 
-test("a cable that loses and delays by netem: all are served", withDnsmasq, async (t) => {
-  const n = await DhcpNetwork.start(t);
-  const { world: w } = n;
-  await n.dnsmasq();
-  await n.daemon("-resendmax", "4s");
-  const netem = "root netem loss 20% delay 100ms 50ms".split(" ");
-  w.must("tc", "qdisc", "add", "dev", "phys", ...netem);
-  n.server.must("tc", "qdisc", "add", "dev", "wire", ...netem);
-  const containers = ["c1", "c2", "c3"].map((id) => w.container(id));
-  const config = { type: "macvlan", master: "phys", ipam: { type: "dhcp" } };
-  const added = await Promise.all(containers.map((container) => w.start("ADD", config, container)));
-  for (const { code, output } of added) assert.equal(code, 0, JSON.stringify(output));
-  assert.equal(new Set(containers.flatMap((container) => container.addresses())).size, 3);
-});
+test(
+  "ipvlan and IPv6: one MAC address, but an address each by DHCPv6 and by advertisement",
+  withDnsmasq,
+  async (t) => {
+    const n = await DhcpNetwork.start(t);
+    const { world: w } = n;
+    await n.dnsmasq(
+      ["10.66.0.50", "10.66.0.60"],
+      "--enable-ra",
+      "--dhcp-range=fd66::50,fd66::5f,slaac,64,1h",
+    );
+    await n.daemon();
+    const config = { type: "ipvlan", master: "phys", ipam: { type: "dhcp", ipv4: "none", ipv6: "auto" } };
+    const [c1, c2] = [w.container("c1"), w.container("c2")];
+    const results = await Promise.all([c1, c2].map((container) => w.start("ADD", config, container)));
+    for (const { code, output } of results) assert.equal(code, 0, JSON.stringify(output));
+    assert.equal(c1.link().address, c2.link().address);
+    const addresses = [c1, c2].flatMap((container) => container.addresses());
+    assert.equal(new Set(addresses).size, 4, `${addresses}`);
+    assert.equal(
+      addresses.filter((address) => /^fd66::5[0-9a-f]\/64$/.test(address)).length,
+      2,
+      `${addresses}`,
+    );
+    for (const address of [SERVER6, ...c2.addresses()])
+      assert.equal(c1.pings(address.split("/")[0]!, 20), true, address);
+    w.check(config, c1, results[0]!.output);
+    for (const container of [c1, c2]) w.del(config, container);
+    assert.deepEqual([n.records(), c1.link()], [[], undefined]);
+  },
+);
+
+test(
+  "a cable that loses 30 % and delays, by netem: all are served, and stay so",
+  needs("busybox"),
+  async (t) => {
+    const n = await DhcpNetwork.start(t);
+    const { world: w } = n;
+    await n.udhcpd(["10.66.0.50", "10.66.0.69"], 12);
+    const daemon = await n.daemon("-resendmax", "4s");
+    const netem = "root netem loss 30% delay 50ms".split(" ");
+    w.must("tc", "qdisc", "add", "dev", "phys", ...netem);
+    n.server.must("tc", "qdisc", "add", "dev", "wire", ...netem);
+    const containers = Array.from({ length: 10 }, (_, i) => w.container(`c${i}`));
+    const config = { type: "macvlan", master: "phys", ipam: { type: "dhcp" } };
+    const added = await Promise.all(containers.map((container) => w.start("ADD", config, container)));
+    for (const { code, output } of added) assert.equal(code, 0, JSON.stringify(output));
+    assert.equal(new Set(added.map(({ output }) => output.ips[0].address)).size, 10);
+    // A lease is renewed when more time is left than before.
+    const renewed = new Set<string>();
+    const left = new Map<string, number>();
+    const look = () => {
+      const listed: Json[] = JSON.parse(w.must(join(w.bin, "dhcp"), "leases", "-json"));
+      for (const { containerId, leases } of listed) {
+        const { expiresIn = 0 } = leases[0];
+        if (expiresIn > (left.get(containerId) ?? expiresIn)) renewed.add(containerId);
+        left.set(containerId, expiresIn);
+      }
+      return renewed.size === 10;
+    };
+    await daemon.until("a renewal of each", look, 120);
+  },
+);

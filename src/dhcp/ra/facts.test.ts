@@ -20,10 +20,15 @@ const prefix = (text: string, valid: number, preferred = valid) => ({
 const held = (facts: readonly Fact[], now: number) =>
   facts.map(({ kind, value, until }) => `${kind} ${value} ${(until - now) / 1000}`);
 
+type Said = [seconds: number, advertisement: Partial<Advertisement>, from?: typeof router][];
+
 /** Advertisements that come one after the other, each some seconds after the one before, and what holds then. */
-function after(
-  ...said: [seconds: number, advertisement: Partial<Advertisement>, from?: typeof router][]
-): string[] {
+function after(...said: Said): string[] {
+  return allAfter(...said).filter((text) => !text.startsWith("preferred"));
+}
+
+/** As `after`, with the prefixes whose addresses are preferred. */
+function allAfter(...said: Said): string[] {
   let facts: Fact[] = [];
   let now = 5000;
   for (const [seconds, advertisement, from = router] of said) {
@@ -103,7 +108,14 @@ describe("what routers say", () => {
 
   it("keeps an address that is not preferred any more", () => {
     const address = (preferred: number) => ({ prefixes: [prefix("fd00:1::/64", 60, preferred)] });
-    assert.deepEqual(after([0, address(60)], [10, address(0)]), ["address fd00:1::/64 60"]);
+    const both = ["preferred fd00:1::/64 30", "address fd00:1::/64 60"];
+    assert.deepEqual(allAfter([0, address(30)]), both);
+    assert.deepEqual(allAfter([0, address(30)], [10, address(0)]), ["address fd00:1::/64 60"]);
+    assert.deepEqual(allAfter([0, address(30)], [31, {}]), ["address fd00:1::/64 29"]);
+    assert.deepEqual(
+      allAfter([0, address(30)], [10, address(0)], [10, address(30)]).sort(),
+      both.toReversed(),
+    );
   });
 
   it("is limited to 16 pieces of a kind, and those that are there stay", () => {

@@ -4,7 +4,7 @@ import type { Advertisement } from "./message.ts";
 
 /** What routers said, piece by piece: each holds until its time is over, whatever else is said meanwhile. */
 
-export type FactKind = "address" | "on-link" | "route" | "nameserver" | "domain" | "mtu";
+export type FactKind = "preferred" | "address" | "on-link" | "route" | "nameserver" | "domain" | "mtu";
 
 export interface Fact {
   readonly kind: FactKind;
@@ -12,7 +12,7 @@ export interface Fact {
   readonly value: string;
   /** The link-local address of who said it last. */
   readonly router: string;
-  /** Of routes: 1 high, 0 medium, -1 low. Of prefixes for addresses -1: no new ones shall be made. */
+  /** Of routes: 1 high, 0 medium, -1 low. */
   readonly preference: number;
   /** Milliseconds on the scheduler's clock; Infinity without end. */
   readonly until: number;
@@ -34,8 +34,10 @@ export function factsOf(advertisement: Advertisement, router: Ip, now: number): 
   add("route", everywhere(6), routerLifetime, preference);
   for (const { prefix, onLink, autonomous, valid, preferred } of prefixes) {
     if (onLink) add("on-link", prefix, valid);
-    if (autonomous && prefix.prefixLength === AUTONOMOUS_LENGTH)
-      add("address", prefix, valid, preferred > 0 ? 0 : -1);
+    if (autonomous && prefix.prefixLength === AUTONOMOUS_LENGTH) {
+      add("preferred", prefix, preferred);
+      add("address", prefix, valid);
+    }
   }
   for (const { dst, lifetime, preference } of routes) add("route", dst, lifetime, preference);
   for (const { address, lifetime } of nameservers) add("nameserver", address, lifetime);
@@ -50,7 +52,7 @@ export function withNews(known: readonly Fact[], news: readonly Fact[], now: num
   for (const fact of news) {
     const key = keyOf(fact);
     const before = facts.get(key);
-    if (before === undefined && fact.preference < 0 && fact.kind === "address") continue;
+    if (before === undefined && fact.kind === "address" && !isPreferred(facts, fact, now)) continue;
     facts.set(key, { ...fact, until: acceptedUntil(fact, before, now) });
   }
   const counts = new Map<FactKind, number>();
@@ -65,7 +67,13 @@ export function withNews(known: readonly Fact[], news: readonly Fact[], now: num
 /** Prefixes belong to the link, the rest to the router that says it. */
 function keyOf({ kind, value, router }: Fact): string {
   if (kind === "mtu") return `${kind} ${router}`;
-  return kind === "address" || kind === "on-link" ? `${kind} ${value}` : `${kind} ${value} ${router}`;
+  return /route|nameserver|domain/.test(kind) ? `${kind} ${value} ${router}` : `${kind} ${value}`;
+}
+
+/** Of other prefixes no new addresses are made (RFC 4862, section 5.5.4). */
+function isPreferred(facts: ReadonlyMap<string, Fact>, address: Fact, now: number): boolean {
+  const preferred = facts.get(keyOf({ ...address, kind: "preferred" }));
+  return preferred !== undefined && preferred.until > now;
 }
 
 /** No single advertisement takes all addresses away: RFC 4862, section 5.5.3 e. */

@@ -1,4 +1,4 @@
-import type { Ip } from "../../address/ip.ts";
+import { type Ip, parseIp } from "../../address/ip.ts";
 import { WireError } from "../../netlink/codec.ts";
 import { InterfaceGone } from "../container-interface.ts";
 import { errorLine } from "../failure.ts";
@@ -8,8 +8,14 @@ import { isLinkLocal } from "../v6/address.ts";
 import { fraction } from "../v6/retransmission.ts";
 import type { IcmpPacket } from "./icmp.ts";
 import { type IcmpSocket, openIcmpSocket } from "./icmp-socket.ts";
-import { type Advertisement, decodeAdvertisement, encodeSolicitation } from "./message.ts";
+import {
+  type Advertisement,
+  decodeAdvertisement,
+  encodeSolicitation,
+  ROUTER_ADVERTISEMENT,
+} from "./message.ts";
 
+const ALL_ROUTERS = "ff02::2";
 /** The first pause between two solicitations; routers take up to half a second to answer (RFC 4861, section 6.2.6). */
 const FIRST_PAUSE_MS = 1000;
 /** After the first answer, for those of other routers; a router may multicast once in 3 s (MIN_DELAY_BETWEEN_RAS). */
@@ -79,8 +85,8 @@ export class RouterSolicitor {
 
   #solicit(): void {
     try {
-      this.#socket ??= this.#open(this.#context, (packet) => this.#receive(packet));
-      if (this.#socket?.send(encodeSolicitation(this.#socket.mac))) {
+      this.#socket ??= this.#open(this.#context, ROUTER_ADVERTISEMENT, (packet) => this.#receive(packet));
+      if (this.#socket?.send(parseIp(ALL_ROUTERS)!, encodeSolicitation(this.#socket.mac))) {
         this.#after(this.#jittered(this.#pause), () => this.#unanswered());
         return;
       }

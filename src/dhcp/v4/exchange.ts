@@ -27,7 +27,8 @@ export interface ExchangeEvents {
 export class Exchange {
   readonly #context: SourceContext;
   readonly #transport: Transport;
-  readonly #events: ExchangeEvents;
+  /** Undefined when nobody wants to hear any more: the two hold each other, and their memory would be free late. */
+  #events: ExchangeEvents | undefined;
   #timer: Timer | undefined;
   /** Open while an answer may come. */
   #channel: Channel | undefined;
@@ -36,10 +37,20 @@ export class Exchange {
   /** Since when nothing can be sent. */
   #blockedAt: number | undefined;
 
-  constructor(context: SourceContext, transport: Transport, events: ExchangeEvents) {
+  constructor(context: SourceContext, transport: Transport) {
     this.#context = context;
     this.#transport = transport;
+  }
+
+  /** Tells `events` what comes, until the end. */
+  start(events: ExchangeEvents): void {
     this.#events = events;
+  }
+
+  /** Stops; what is still said after that is not answered. */
+  end(): void {
+    this.stop();
+    this.#events = undefined;
   }
 
   get #now(): number {
@@ -104,7 +115,7 @@ export class Exchange {
       return true;
     } catch (error) {
       this.close();
-      if (error instanceof InterfaceGone) this.#events.gone(error.message);
+      if (error instanceof InterfaceGone) this.#events?.gone(error.message);
       else if (isTemporary(error))
         this.#after(Math.min(this.#step(error.message), latest - this.#now), again);
       else throw error;
@@ -149,7 +160,7 @@ export class Exchange {
     }
     const { op, xid, chaddr } = message;
     if (op === 2 && xid === this.#xid && mac && chaddr.every((byte, index) => byte === mac[index]))
-      this.#events.received(message, from);
+      this.#events?.received(message, from);
   }
 
   /** How long to wait for a link that cannot send. */
@@ -157,7 +168,7 @@ export class Exchange {
     this.#blockedAt ??= this.#now;
     const blocked = this.#now - this.#blockedAt;
     const step = Math.min(LONGEST_STEP_MS, Math.max(SHORTEST_STEP_MS, blocked / 10));
-    if (blocked < BLOCKED_LONG_MS && blocked + step >= BLOCKED_LONG_MS) this.#events.log(reason);
+    if (blocked < BLOCKED_LONG_MS && blocked + step >= BLOCKED_LONG_MS) this.#events?.log(reason);
     return step;
   }
 

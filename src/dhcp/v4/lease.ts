@@ -30,7 +30,7 @@ export function leaseOf(
   const lease: Lease = {
     settings: settingsOf(ack, wish, log),
     // Containers that were started at once need not renew at once (RFC 2131, section 4.4.5).
-    renewAt: since + jittered(host, times.renew, 0.025),
+    renewAt: Math.min(since + jittered(host, times.renew, 0.025), rebindAt),
     expiresAt: since + times.lease,
     memory: { address: String(address), server: String(server.ip), via: String(server.mac), rebindAt },
   };

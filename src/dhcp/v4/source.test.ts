@@ -78,7 +78,8 @@ const scenarios: readonly Scenario[] = [
       "10001 log: server 10.0.0.1 offers 10.0.0.5, but does not give it",
       "10001 DISCOVER",
       "10002 REQUEST 10.0.0.5 of 10.0.0.1",
-      "10003 bound: 10.0.0.5/24, ends at 70002",
+      "10002 who has 10.0.0.5?",
+      "10052 bound: 10.0.0.5/24, ends at 70002",
     ],
   },
   {

@@ -67,18 +67,19 @@ export class Dhcp4Source implements Source {
     this.#context = context;
     this.#events = events;
     this.#transport = transport;
-    this.#exchange = new Exchange(context, transport, {
-      received: (message, from) => this.#received(message, from),
-      gone: (reason) => {
-        this.stop();
-        events.gone(reason);
-      },
-      log: (text) => events.log(text),
-    });
+    this.#exchange = new Exchange(context, transport);
   }
 
   start(lease?: Lease): void {
     this.stop();
+    this.#exchange.start({
+      received: (message, from) => this.#received(message, from),
+      gone: (reason) => {
+        this.stop();
+        this.#events.gone(reason);
+      },
+      log: (text) => this.#events.log(text),
+    });
     this.#held = lease && heldOf(lease);
     if (this.#held) this.#hold(this.#held);
     else
@@ -99,7 +100,7 @@ export class Dhcp4Source implements Source {
 
   stop(): void {
     this.#phase = "idle";
-    this.#exchange.stop();
+    this.#exchange.end();
     this.#unwatch();
     this.#forget();
   }
@@ -113,6 +114,7 @@ export class Dhcp4Source implements Source {
     this.#phase = "selecting";
     this.#attempt = attempt;
     this.#offer = undefined;
+    this.#unwatch();
     this.#exchange.begin();
     this.#discover();
   }

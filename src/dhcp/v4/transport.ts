@@ -1,6 +1,5 @@
 import { Ip } from "../../address/ip.ts";
 import { MacAddress } from "../../address/mac.ts";
-import { check } from "../../host/host.ts";
 import { Writer } from "../../netlink/codec.ts";
 import { AF_INET } from "../../netlink/family.ts";
 import { getLinkByIndex, IFF_RUNNING, IFF_UP, type Link, setLink } from "../../netlink/link.ts";
@@ -113,8 +112,13 @@ export class PacketTransport implements Transport {
         // Some switches send a frame back to where it came from.
         if (owner && !owner.equals(mac)) found(owner);
       });
-      sendFrame(host, fd, frameOf(EVERYBODY.mac, mac, ETH_P_ARP, encodeArpProbe(mac.bytes, address)));
-      return watch;
+      try {
+        sendFrame(host, fd, frameOf(EVERYBODY.mac, mac, ETH_P_ARP, encodeArpProbe(mac.bytes, address)));
+        return watch;
+      } catch (error) {
+        watch.stop();
+        throw error;
+      }
     });
   }
 
@@ -174,11 +178,12 @@ export class PacketTransport implements Transport {
 
   /**
    * A socket that nobody reads: without it, the kernel answers the server that the port is unreachable. Undefined if
-   * the port is taken, or the address not there.
+   * there can be none: the port is taken, or the address not there.
    */
   #takePort({ netns, link }: Reached, own: Ip): Watch | undefined {
     const { host } = this.#context;
-    const fd = check("socket", host.sys.socket(netns.fd, AF_INET, SOCK_DGRAM, 0), "UDP");
+    const fd = host.sys.socket(netns.fd, AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0) return undefined;
     host.sys.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, new Uint8Array([1, 0, 0, 0]));
     const bound =
       host.sys.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, host.encode(link.name)) === 0 &&

@@ -4,11 +4,18 @@ import type { Fact } from "../ra/facts.ts";
 import type { SourceContext } from "../source.ts";
 import { type Probe, probeDuplicate } from "./neighbour-probe.ts";
 
-/** An address that was made from a router's prefix. */
-interface Autonomous {
+/** An address as the routers want it. */
+export interface Autonomous {
   readonly ip: Ip;
   /** On the scheduler's clock; Infinity without end. */
-  until: number;
+  readonly until: number;
+  /** It is not to be spoken from if there is another one (RFC 4862, section 5.5.4). */
+  readonly deprecated: boolean;
+}
+
+/** One that was made. */
+interface Made {
+  address: Autonomous;
   state: "probed" | "free" | "taken";
   probe: Probe | undefined;
 }
@@ -18,7 +25,7 @@ export class AutonomousAddresses {
   readonly #context: SourceContext;
   readonly #probed: (ip: Ip, taken: boolean) => void;
   readonly #probe: typeof probeDuplicate;
-  readonly #all = new Map<string, Autonomous>();
+  readonly #all = new Map<string, Made>();
 
   /** `probed` is told when an address has turned out to be free or taken, from callbacks of the scheduler. */
   constructor(
@@ -32,8 +39,8 @@ export class AutonomousAddresses {
   }
 
   /** Those that nobody else has. */
-  get free(): readonly { readonly ip: Ip; readonly until: number }[] {
-    return [...this.#all.values()].filter(({ state }) => state === "free");
+  get free(): readonly Autonomous[] {
+    return [...this.#all.values()].flatMap(({ state, address }) => (state === "free" ? address : []));
   }
 
   /** Whether it is yet to be seen of one of them. */
@@ -44,7 +51,7 @@ export class AutonomousAddresses {
   /** Those that the interface has already, by these facts. */
   recall(facts: readonly Fact[], linkLocal: Ip): void {
     for (const address of addressesBy(facts, linkLocal))
-      this.#all.set(`${address.ip}`, { ...address, state: "free", probe: undefined });
+      this.#all.set(`${address.ip}`, { address, state: "free", probe: undefined });
   }
 
   /** Makes the addresses of these facts; the others go. */
@@ -55,10 +62,10 @@ export class AutonomousAddresses {
         probe?.stop();
         this.#all.delete(key);
       }
-    for (const [key, { ip, until }] of wished) {
-      const known = this.#all.get(key);
-      if (known) known.until = until;
-      else this.#add(key, { ip, until, state: "probed", probe: undefined });
+    for (const [key, address] of wished) {
+      const made = this.#all.get(key);
+      if (made) made.address = address;
+      else this.#make(key, address);
     }
   }
 
@@ -67,19 +74,23 @@ export class AutonomousAddresses {
     this.#all.clear();
   }
 
-  #add(key: string, address: Autonomous): void {
-    const { timing } = this.#context;
-    this.#all.set(key, address);
-    address.probe = this.#probe(this.#context, address.ip, timing.probe, (taken) => {
-      address.state = taken ? "taken" : "free";
+  #make(key: string, address: Autonomous): void {
+    const made: Made = { address, state: "probed", probe: undefined };
+    this.#all.set(key, made);
+    made.probe = this.#probe(this.#context, address.ip, this.#context.timing.probe, (taken) => {
+      made.state = taken ? "taken" : "free";
       this.#probed(address.ip, taken);
     });
   }
 }
 
-function addressesBy(facts: readonly Fact[], linkLocal: Ip): { readonly ip: Ip; readonly until: number }[] {
+function addressesBy(facts: readonly Fact[], linkLocal: Ip): Autonomous[] {
   const prefixes = facts.filter(({ kind }) => kind === "address");
-  return prefixes.map(({ value, until }) => ({ ip: autonomousAddress(parseCidr(value)!, linkLocal), until }));
+  return prefixes.map(({ value, until }) => ({
+    ip: autonomousAddress(parseCidr(value)!, linkLocal),
+    until,
+    deprecated: !facts.some((fact) => fact.kind === "preferred" && fact.value === value),
+  }));
 }
 
 /** The interface's address in a prefix of 64 bits: the rest is that of its link-local address (section 5.5.3 d). */

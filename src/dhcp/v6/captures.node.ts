@@ -32,7 +32,7 @@ export const DNSMASQ_TAKES_BACK = bytes(`
   000300285a050f37ffffffffffffffff00050018fd00000100000000000000000000017d0000000000000000
 `);
 
-/** dnsmasq 2.90 to a Confirm, by now on another network. */
+/** dnsmasq 2.90 to a client that asks whether its address fits (Confirm), by now on another network. */
 export const DNSMASQ_NOT_ON_LINK = bytes(`
   07124d34000100120004690d6e2f77bc8f9296afb748f2ad77e70002000e0001000132957aac2abab675553b
   000d00100004636f6e6669726d206661696c6564

@@ -1,5 +1,6 @@
 import type { Ip } from "../../address/ip.ts";
 import type { Dns } from "../../spec/result.ts";
+import { type Log, unrepeated } from "../log.ts";
 import type { Timer } from "../loop.ts";
 import type { Lease, Source, SourceContext, SourceEvents } from "../source.ts";
 import type { Answer, Grant } from "./answer.ts";
@@ -7,18 +8,7 @@ import { describeStatus, Status } from "./association.ts";
 import { type Binding, bindingFrom, bindingOf, leaseOf } from "./binding.ts";
 import { MessageType } from "./message.ts";
 import type { Probe } from "./neighbour-probe.ts";
-import {
-  CONFIRM,
-  CONFIRM_MS,
-  DECLINE,
-  EXTEND,
-  fraction,
-  MAX_DELAY_MS,
-  type Pattern,
-  REQUEST,
-  SOLICIT,
-  within,
-} from "./retransmission.ts";
+import { DECLINE, EXTEND, type Pattern, REQUEST, SOLICIT, within } from "./retransmission.ts";
 import { type Question, Servers } from "./servers.ts";
 import { type Transport, udpTransport } from "./transport.ts";
 
@@ -26,14 +16,13 @@ import { type Transport, udpTransport } from "./transport.ts";
 const OFFERS_MS = 100;
 /** The rest before the second try after a failure; it doubles with each further one. */
 const FIRST_REST_MS = 1000;
-/** That are told until there is a lease. */
-const MOST_COMPLAINTS = 16;
 
 type Offer = Answer & { readonly grant: Grant };
 
 /**
  * Gets an address and DNS settings by DHCPv6 (RFC 8415, section 18.2), and keeps the address while it can. Its leases'
- * `memory` is all that `start` looks at.
+ * `memory` is all that `start` looks at. The link of a container does not change: a lease that is gone on with is not
+ * confirmed (section 18.2.3), but renewed in time.
  */
 export class Dhcp6Client implements Source {
   readonly #context: SourceContext;
@@ -49,24 +38,22 @@ export class Dhcp6Client implements Source {
   #pending: Binding | undefined;
   #solicitMaxRt: number;
   #failures = 0;
-  readonly #complaints = new Set<string>();
+  /** What is wrong; anew with each lease. */
+  #log: Log;
 
   constructor(context: SourceContext, events: SourceEvents, transport = udpTransport(context)) {
     this.#context = context;
     this.#events = events;
     this.#transport = transport;
     this.#servers = new Servers(context, transport);
+    this.#log = unrepeated((text) => events.log(text));
     this.#solicitMaxRt = this.#within(SOLICIT).longest;
   }
 
   start(lease?: Pick<Lease, "memory">): void {
     const binding = lease && bindingOf(lease.memory);
-    if (binding === undefined) {
-      this.#solicit();
-      return;
-    }
-    this.#hold(binding);
-    if (binding.renewAt > this.#now()) this.#confirm(binding.address);
+    if (binding === undefined) this.#solicit();
+    else this.#hold(binding);
   }
 
   /** The server is told once: nobody is there to hear its answer, for the interface goes with the lease. */
@@ -100,7 +87,7 @@ export class Dhcp6Client implements Source {
         this.#solicitMaxRt = pattern.longest = answer.solicitMaxRt ?? this.#solicitMaxRt;
         const isOffer = type === MessageType.Advertise;
         if (!isOffer && !(type === MessageType.Reply && answer.rapid)) return;
-        if (!isGranted(answer)) this.#complain(`no address: ${refusalOf(answer)}`);
+        if (!isGranted(answer)) this.#log(`no address: ${refusalOf(answer)}`);
         else if (!isOffer) this.#accept(answer);
         else if (answer.preference === 255) this.#take(answer);
         else if (best === undefined) {
@@ -128,7 +115,7 @@ export class Dhcp6Client implements Source {
         if (type !== MessageType.Reply) return;
         const { code } = answer.status;
         if (isGranted(answer)) this.#accept(answer);
-        else if (isPatient(code)) this.#complain(`${address} is not given yet: ${refusalOf(answer)}`);
+        else if (isPatient(code)) this.#log(`${address} is not given yet: ${refusalOf(answer)}`);
         else this.#again(`${address} is not given: ${refusalOf(answer)}`);
       },
       exhausted: () => this.#again(`the server that offered ${address} does not answer any more`),
@@ -158,26 +145,9 @@ export class Dhcp6Client implements Source {
         else if (answer.takenBack) this.#lose(`the server takes ${address} back`);
         else if (answer.status.code === Status.NotOnLink) this.#lose(`${address} is refused: ${refusal}`);
         else if (answer.status.code === Status.NoBinding) this.#request(answer.server, address);
-        else this.#complain(`${address} is not extended: ${refusal}`);
+        else this.#log(`${address} is not extended: ${refusal}`);
       },
       exhausted,
-    });
-  }
-
-  /** Whether the address fits the link, as it may be another one by now (section 18.2.3). Silence means that it does. */
-  #confirm(address: Ip): void {
-    const delay = fraction(this.#context.host) * MAX_DELAY_MS;
-    this.#ask({
-      type: MessageType.Confirm,
-      pattern: this.#within(CONFIRM),
-      address,
-      until: this.#now() + delay + CONFIRM_MS,
-      delay,
-      answered: ({ status }, type) => {
-        if (type !== MessageType.Reply) return;
-        if (status.code === Status.NotOnLink) this.#lose(`${address} is refused: ${describeStatus(status)}`);
-        else if (status.code === Status.Success) this.#servers.quiet();
-      },
     });
   }
 
@@ -199,7 +169,7 @@ export class Dhcp6Client implements Source {
 
   #bind(binding: Binding, dns: Dns | undefined): void {
     this.#pending = undefined;
-    this.#complaints.clear();
+    this.#log = unrepeated((text) => this.#events.log(text));
     this.#hold(binding);
     this.#events.bound(leaseOf(binding, dns));
   }
@@ -228,7 +198,7 @@ export class Dhcp6Client implements Source {
       exhausted: () => this.#again(reason),
     });
     if (had) this.#events.lost(reason);
-    else this.#complain(reason);
+    else this.#log(reason);
   }
 
   #lose(reason: string): void {
@@ -247,7 +217,7 @@ export class Dhcp6Client implements Source {
     const rest = this.#failures === 0 ? 0 : FIRST_REST_MS * 2 ** (this.#failures - 1);
     this.#failures++;
     this.#solicit(Math.min(rest, this.#context.timing.resendMax));
-    this.#complain(reason);
+    this.#log(reason);
   }
 
   /** The closures are gone with the question: who has stopped is held by nobody. */
@@ -256,14 +226,7 @@ export class Dhcp6Client implements Source {
       this.stop();
       this.#events.gone(reason);
     };
-    this.#servers.ask({ ...question, gone, log: (text) => this.#complain(text) });
-  }
-
-  /** Once, however often it is met. A server that has ever new nonsense to say does not fill the log. */
-  #complain(text: string): void {
-    if (this.#complaints.has(text) || this.#complaints.size >= MOST_COMPLAINTS) return;
-    this.#complaints.add(text);
-    this.#events.log(text);
+    this.#servers.ask({ ...question, gone, log: this.#log });
   }
 
   #clear(): void {

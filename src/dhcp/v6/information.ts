@@ -1,3 +1,4 @@
+import { unrepeated } from "../log.ts";
 import type { Timer } from "../loop.ts";
 import type { Lease, Source, SourceContext, SourceEvents } from "../source.ts";
 import type { Answer } from "./answer.ts";
@@ -54,7 +55,7 @@ export class Dhcp6Information implements Source {
         this.stop();
         this.#events.gone(reason);
       },
-      log: (text) => this.#events.log(text),
+      log: unrepeated((text) => this.#events.log(text)),
     });
   }
 

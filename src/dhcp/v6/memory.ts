@@ -1,4 +1,5 @@
 import { type Ip, parseIp } from "../../address/ip.ts";
+import { CniError } from "../../spec/errors.ts";
 import { isObject, type JsonObject } from "../../spec/json.ts";
 import type { Fact } from "../ra/facts.ts";
 import { readSettings, settingsJson } from "../settings.ts";
@@ -47,7 +48,12 @@ function readFact(fact: Fact): Fact {
 
 function readLease({ settings, renewAt, expiresAt, memory }: JsonObject): Lease | undefined {
   if (!isObject(settings) || !isObject(memory)) return undefined;
-  return { settings: readSettings(settings), renewAt: time(renewAt), expiresAt: time(expiresAt), memory };
+  try {
+    return { settings: readSettings(settings), renewAt: time(renewAt), expiresAt: time(expiresAt), memory };
+  } catch (error) {
+    if (error instanceof CniError) return undefined;
+    throw error;
+  }
 }
 
 function time(value: unknown): number {

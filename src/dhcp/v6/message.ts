@@ -17,7 +17,6 @@ export const MessageType = {
   Solicit: 1,
   Advertise: 2,
   Request: 3,
-  Confirm: 4,
   Renew: 5,
   Rebind: 6,
   Reply: 7,

@@ -12,16 +12,13 @@ export interface Pattern {
 
 export const SOLICIT: Pattern = { initial: 1000, longest: 3_600_000 };
 export const REQUEST: Pattern = { initial: 1000, longest: 30_000, count: 10 };
-export const CONFIRM: Pattern = { initial: 1000, longest: 4000 };
 /** Renew and Rebind. */
 export const EXTEND: Pattern = { initial: 10_000, longest: 600_000 };
 export const DECLINE: Pattern = { initial: 1000, longest: Number.POSITIVE_INFINITY, count: 4 };
 export const INFORMATION_REQUEST: Pattern = { initial: 1000, longest: 3_600_000 };
 
-/** CNF_MAX_DELAY, INF_MAX_DELAY: clients that begin together do not ask together. */
+/** INF_MAX_DELAY: clients that begin together do not ask together. */
 export const MAX_DELAY_MS = 1000;
-/** CNF_MAX_RD. */
-export const CONFIRM_MS = 10_000;
 
 /** How patterns are narrowed by an operator, who wishes no pause to be longer. */
 export function within(pattern: Pattern, longest: number): Pattern {

@@ -1,25 +1,17 @@
-import type { Ip } from "../../address/ip.ts";
-import { Writer } from "../../netlink/codec.ts";
+import { WireError, Writer } from "../../netlink/codec.ts";
 import { InterfaceGone } from "../container-interface.ts";
+import { errorLine } from "../failure.ts";
+import type { Log } from "../log.ts";
+import type { Timer } from "../loop.ts";
 import type { SourceContext } from "../source.ts";
 import { type Answer, readAnswer } from "./answer.ts";
-import { encodeAssociation } from "./association.ts";
 import { type Identity, identityOf } from "./duid.ts";
-import { Exchange } from "./exchange.ts";
-import { encodeMessage, MessageType, Option, type Options } from "./message.ts";
-import { fraction, type Pattern } from "./retransmission.ts";
+import { decodeMessage, encodeMessage, Option, type Options } from "./message.ts";
+import { fraction, type Pattern, pause } from "./retransmission.ts";
+import { optionsOf, type Statement } from "./statement.ts";
 import type { Channel, Transport } from "./transport.ts";
 
-/** What a client says of itself in a message. */
-interface Statement {
-  readonly type: number;
-  /** The DUID of the one server that is meant. */
-  readonly server?: Uint8Array | undefined;
-  /** The address that it is about. */
-  readonly address?: Ip | undefined;
-}
-
-/** A message that is to be answered. */
+/** A message that is sent until it is answered (RFC 8415, section 15). */
 export interface Question extends Statement {
   readonly pattern: Pattern;
   /** When it is given up, on the scheduler's clock; undefined: never. */
@@ -28,27 +20,45 @@ export interface Question extends Statement {
   readonly delay?: number;
   /** By a message of this type. The question is repeated until another one is asked, or `quiet` called. */
   readonly answered: (answer: Answer, type: number) => void;
+  /** It was sent as often, or for as long, as it may be; nothing is asked any more. */
   readonly exhausted?: () => void;
   /** The interface, or its namespace, does not exist any more; nothing is asked any more. */
   readonly gone: (reason: string) => void;
-  readonly log: (text: string) => void;
+  /** Told at each transmission what is wrong. */
+  readonly log: Log;
 }
 
-/** What goes with an address, and what instead of one. */
-const ADDRESS_WISHES = [Option.DnsServers, Option.DomainList, Option.SolicitMaxRt];
-const INFORMATION_WISHES = [
-  Option.DnsServers,
-  Option.DomainList,
-  Option.InformationRefreshTime,
-  Option.InformationMaxRt,
-];
+/** A link that is just up needs some milliseconds until it can send; one without a carrier needs hours. */
+const SHORTEST_STEP_MS = 10;
+const LONGEST_STEP_MS = 5000;
+/** The step that is reached after two seconds. */
+const LONG_STEP_MS = 100;
+/** In hundredths of a second (RFC 8415, section 21.9). */
+const LONGEST_ELAPSED = 0xffff;
 
-/** The DHCPv6 servers of a link as one client sees them: it asks one question at a time. */
+/** A question that is being asked. */
+interface Asked {
+  readonly question: Question;
+  readonly options: Options;
+  /** 24 bits. */
+  readonly transactionId: number;
+  /** When it was sent first. */
+  begun?: number;
+  /** How often it was sent. */
+  sent: number;
+  pause: number | undefined;
+  /** Until the next try where the link cannot send. */
+  step: number;
+  heard: boolean;
+}
+
+/** The DHCPv6 servers of a link as one client sees them: it asks one question at a time, and has a socket meanwhile. */
 export class Servers {
   readonly #context: SourceContext;
   readonly #transport: Transport;
   readonly #identity: Identity;
-  #exchange: Exchange | undefined;
+  #channel: Channel | undefined;
+  #timer: Timer | undefined;
 
   constructor(context: SourceContext, transport: Transport) {
     this.#context = context;
@@ -56,81 +66,113 @@ export class Servers {
     this.#identity = identityOf(context.host, context.id);
   }
 
-  /** Instead of the question before. */
+  /** Instead of the question before; at the next turn of the loop, or later. */
   ask(question: Question): void {
-    const { type, address, pattern, until, delay, answered, exhausted, gone, log } = question;
-    const context = { own: address, ifName: this.#context.target.name, log };
     this.quiet();
-    this.#exchange = new Exchange(
-      this.#context,
-      this.#transport,
-      { type, options: optionsOf(question, this.#identity), pattern, until },
-      {
-        received: (message) => {
-          const answer = readAnswer(message, this.#identity, context);
-          if (answer) answered(answer, message.type);
-        },
-        exhausted: () => exhausted?.(),
-        gone,
-        log,
-      },
-      delay,
-    );
+    const asked = { sent: 0, pause: undefined, step: SHORTEST_STEP_MS, heard: false };
+    this.#next({ ...this.#begin(question), question, ...asked }, question.delay ?? 0);
   }
 
-  /** Asks no more. */
+  /** Asks no more: nothing is told after this. */
   quiet(): void {
-    this.#exchange?.stop();
-    this.#exchange = undefined;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#close();
   }
 
   /** Says something once, and waits for nothing. InterfaceGone is nobody's trouble here; SysError. */
   tell(statement: Statement): void {
     this.quiet();
-    const options: Options = [
-      ...optionsOf(statement, this.#identity),
-      [Option.ElapsedTime, new Uint8Array(2)],
-    ];
-    const transactionId = Math.floor(fraction(this.#context.host) * 2 ** 24);
-    let channel: Channel | undefined;
     try {
-      channel = this.#transport.open(() => {});
-      channel?.send(encodeMessage({ type: statement.type, transactionId, options }));
+      this.#send(statement.type, this.#begin(statement), 0, () => {});
     } catch (error) {
       if (!(error instanceof InterfaceGone)) throw error;
     } finally {
-      channel?.close();
+      this.#close();
     }
   }
-}
 
-/** What belongs into a message of this type (RFC 8415, appendix B), but for the time that has elapsed. */
-function optionsOf({ type, server, address }: Statement, { duid, iaid }: Identity): Options {
-  const options: [number, Uint8Array][] = [[Option.ClientId, duid]];
-  if (server !== undefined) options.push([Option.ServerId, server]);
-  if (type !== MessageType.InformationRequest)
-    options.push([Option.Association, encodeAssociation(iaid, address)]);
-  if (type === MessageType.Solicit) options.push([Option.RapidCommit, new Uint8Array()]);
-  const wishes = wishesOf(type);
-  if (wishes.length > 0) options.push([Option.OptionRequest, encodeCodes(wishes)]);
-  return options;
-}
-
-function wishesOf(type: number): readonly number[] {
-  switch (type) {
-    case MessageType.InformationRequest:
-      return INFORMATION_WISHES;
-    case MessageType.Confirm:
-    case MessageType.Decline:
-    case MessageType.Release:
-      return [];
-    default:
-      return ADDRESS_WISHES;
+  #begin(statement: Statement): Pick<Asked, "options" | "transactionId"> {
+    const transactionId = Math.floor(fraction(this.#context.host) * 2 ** 24);
+    return { options: optionsOf(statement, this.#identity), transactionId };
   }
-}
 
-function encodeCodes(codes: readonly number[]): Uint8Array {
-  const writer = new Writer(8);
-  for (const code of codes) writer.be16(code);
-  return writer.finish();
+  #close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  #turn(asked: Asked): void {
+    const { pattern, until = Number.POSITIVE_INFINITY, exhausted, gone, log } = asked.question;
+    if (asked.sent === pattern.count || this.#context.scheduler.now() >= until) {
+      this.quiet();
+      exhausted?.();
+      return;
+    }
+    if (asked.sent === 2 && !asked.heard) log("no DHCPv6 server answers");
+    try {
+      if (this.#transmit(asked)) {
+        asked.sent++;
+        asked.pause = pause(pattern, asked.pause, fraction(this.#context.host));
+        asked.step = SHORTEST_STEP_MS;
+        this.#next(asked, asked.pause);
+        return;
+      }
+      if (asked.step > LONG_STEP_MS) log("cannot ask DHCPv6 servers: the link has no carrier, or no address");
+    } catch (error) {
+      if (error instanceof InterfaceGone) {
+        this.quiet();
+        gone(error.message);
+        return;
+      }
+      log(`cannot ask DHCPv6 servers: ${errorLine(error)}`);
+    }
+    this.#close();
+    this.#next(asked, asked.step);
+    asked.step = Math.min(asked.step * 1.05, LONGEST_STEP_MS);
+  }
+
+  #transmit(asked: Asked): boolean {
+    const now = this.#context.scheduler.now();
+    asked.begun ??= now;
+    const elapsed = Math.min(Math.floor((now - asked.begun) / 10), LONGEST_ELAPSED);
+    return this.#send(asked.question.type, asked, elapsed, (datagram) => this.#receive(asked, datagram));
+  }
+
+  /** False if the interface cannot send now. */
+  #send(
+    type: number,
+    { options, transactionId }: Pick<Asked, "options" | "transactionId">,
+    elapsed: number,
+    received: (datagram: Uint8Array) => void,
+  ): boolean {
+    // Each time anew: the interface may have another address by now, or none.
+    this.#close();
+    this.#channel = this.#transport.open(received);
+    const time = new Writer(2).be16(elapsed).finish();
+    const timed: Options = [...options, [Option.ElapsedTime, time]];
+    return this.#channel?.send(encodeMessage({ type, transactionId, options: timed })) ?? false;
+  }
+
+  /** What is no message, or not meant for us, is ignored without a word: who sends nonsense could fill the log. */
+  #receive(asked: Asked, datagram: Uint8Array): void {
+    const { address, answered, log } = asked.question;
+    try {
+      const message = decodeMessage(datagram);
+      if (message.transactionId !== asked.transactionId) return;
+      asked.heard = true;
+      const context = { own: address, ifName: this.#context.target.name, log };
+      const answer = readAnswer(message, this.#identity, context);
+      if (answer) answered(answer, message.type);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+    }
+  }
+
+  /** Not later than the question is given up. */
+  #next(asked: Asked, ms: number): void {
+    const { scheduler } = this.#context;
+    const { until = Number.POSITIVE_INFINITY } = asked.question;
+    this.#timer = scheduler.after(Math.min(ms, until - scheduler.now()), () => this.#turn(asked));
+  }
 }

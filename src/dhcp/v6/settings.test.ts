@@ -18,7 +18,9 @@ function factsOf(text: string): Fact[] {
   });
 }
 
-const ips = (...texts: string[]) => texts.map((text) => parseIp(text)!);
+const made = (text: string, deprecated = false) => ({
+  ...{ ip: parseIp(text)!, until: Number.POSITIVE_INFINITY, deprecated },
+});
 const leased = (text: string): Parts["leased"] => ({ ips: [{ address: parseCidr(text)! }] });
 const ON_LINK = "on-link fd00:1::/64";
 
@@ -27,19 +29,19 @@ const table: [what: string, facts: string, parts: Partial<Parts>, settings: obje
   [
     "an address is in a prefix on the link",
     `${ON_LINK}; route ::/0`,
-    { autonomous: ips("fd00:1::9") },
+    { autonomous: [made("fd00:1::9")] },
     { ips: ["fd00:1::9/64 fe80::1"], routes: ["::/0 fe80::1"] },
   ],
   [
     "an address is in no prefix on the link",
     "route ::/0",
-    { autonomous: ips("fd00:1::9") },
+    { autonomous: [made("fd00:1::9")] },
     { ips: ["fd00:1::9/128 fe80::1"], routes: ["::/0 fe80::1"] },
   ],
   [
     "no router is a default router",
     `${ON_LINK}; route fd00::/16`,
-    { autonomous: ips("fd00:1::9") },
+    { autonomous: [made("fd00:1::9")] },
     { ips: ["fd00:1::9/64"], routes: ["fd00::/16 fe80::1"] },
   ],
   [
@@ -58,15 +60,21 @@ const table: [what: string, facts: string, parts: Partial<Parts>, settings: obje
     "DHCPv6 gives the address that was made by itself, and another one",
     ON_LINK,
     {
-      autonomous: ips("fd00:1::9"),
+      autonomous: [made("fd00:1::9")],
       leased: { ips: [...leased("fd00:1::9/128")!.ips!, ...leased("fd00:1::a/128")!.ips!] },
     },
     { ips: ["fd00:1::9/64", "fd00:1::a/64"] },
   ],
   [
+    "an address is not preferred any more",
+    ON_LINK,
+    { autonomous: [made("fd00:1::9", true), made("fd00:2::9")] },
+    { ips: ["fd00:1::9/64", "fd00:2::9/128"], deprecated: ["fd00:1::9"] },
+  ],
+  [
     "there are routes without a gateway: an address names none",
     `on-link fd00:2::/64; ${ON_LINK}; route ::/0`,
-    { autonomous: ips("fd00:1::9") },
+    { autonomous: [made("fd00:1::9")] },
     { ips: ["fd00:1::9/64"], routes: ["fd00:2::/64 253", "::/0 fe80::1"] },
   ],
   [

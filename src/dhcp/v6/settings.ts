@@ -4,6 +4,7 @@ import type { Dns, IpConfig, Route } from "../../spec/result.ts";
 import type { Fact, FactKind } from "../ra/facts.ts";
 import type { Settings } from "../source.ts";
 import { isLinkLocal } from "./address.ts";
+import type { Autonomous } from "./autonomous.ts";
 
 const RT_SCOPE_LINK = 253;
 /** Resolvers look at three. */
@@ -13,7 +14,7 @@ const MAX_NAMESERVERS = 8;
 export interface Parts {
   readonly facts: readonly Fact[];
   /** Addresses that were made by prefixes of the facts. */
-  readonly autonomous: readonly Ip[];
+  readonly autonomous: readonly Autonomous[];
   /** What DHCPv6 gave. */
   readonly leased?: Settings | undefined;
   readonly ifName: string;
@@ -32,7 +33,8 @@ export function mergedSettings({
   mtuLimit = 0,
 }: Parts): Settings {
   const onLink = valuesOf(facts, "on-link").map((value) => parseCidr(value)!);
-  const own = [...autonomous, ...(leased?.ips ?? []).map(({ address }) => address.ip)];
+  const deprecated = autonomous.filter((address) => address.deprecated).map(({ ip }) => `${ip}`);
+  const own = [...autonomous.map(({ ip }) => ip), ...(leased?.ips ?? []).map(({ address }) => address.ip)];
   const addresses = unique(own).map((ip) => new Cidr(ip, lengthOf(ip, onLink)));
   const routes = [...linkRoutes(onLink, addresses), ...gatewayRoutes(facts)];
   const mtus = valuesOf(facts, "mtu").map(Number);
@@ -42,6 +44,7 @@ export function mergedSettings({
     ips: withGateway(addresses, routes),
     routes: priority === undefined ? routes : routes.map((route) => ({ ...route, priority })),
     ...(dns && { dns }),
+    ...(deprecated.length > 0 && { deprecated }),
     ...(Number.isFinite(mtu) && { mtu }),
   };
 }

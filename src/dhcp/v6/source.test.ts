@@ -135,6 +135,44 @@ describe("an IPv6 source by router advertisements", () => {
     assert.match(link.after(70_000).at(-1)!, new RegExp(`${BOUND}$`));
   });
 
+  it("keeps no socket for routers that do not answer any more", () => {
+    const link = started({ ipv6: "slaac" }, usual());
+    link.after(10_000);
+    link.routers = [];
+    const asked: number[] = [];
+    const open: number[] = [];
+    for (let second = 10; second < 1400; second++) {
+      asked.push(...link.after(1000).map((line) => Math.round(Number.parseInt(line, 10) / 1000)));
+      open.push(link.opened);
+    }
+    // After ten minutes, and then less and less often; each time a second is waited for an answer.
+    assert.deepEqual(asked, [600, 605, 614, 631, 664, 729, 858, 1115]);
+    assert.ok(Math.max(...open) === 1 && open.filter((sockets) => sockets > 0).length <= 2 * asked.length);
+  });
+
+  it("deprecates an address when its prefix is not preferred any more, and makes none of such a prefix", () => {
+    const said = (preferred: number, ...more: Uint8Array[]): Said => ({
+      icmp: advertisement({}, prefix("fd00:1::/64", DAY, ON_LINK | AUTONOMOUS, preferred), ...more),
+    });
+    const link = started({ ipv6: "slaac" }, said(60));
+    link.after(10_000);
+    const deprecated = () => link.leases.at(-1)!.settings.deprecated;
+    assert.equal(deprecated(), undefined);
+    link.routers = [said(0, prefix("fd00:2::/64", DAY), prefix("fd00:3::/64", DAY, AUTONOMOUS, 0))];
+    assert.match(link.after(30_000).at(-1)!, /bound: fd00:1::1234\/64, fd00:2::1234\/64; ::/);
+    assert.deepEqual(deprecated(), ["fd00:1::1234"]);
+    link.restart();
+    link.after(0);
+    assert.deepEqual(deprecated(), ["fd00:1::1234"]);
+    link.routers = [said(60)];
+    link.after(610_000);
+    assert.equal(deprecated(), undefined);
+    // Nobody says anything any more: its time runs out.
+    link.routers = [];
+    link.after(60_000);
+    assert.deepEqual(deprecated(), ["fd00:1::1234"]);
+  });
+
   it("leaves an address to the host that has it", () => {
     const link = new VirtualLink({ ipv6: "slaac" });
     link.routers = [{ icmp: advertisement({}, prefix("fd00:1::/64", DAY), prefix("fd00:2::/64", DAY)) }];
@@ -223,12 +261,18 @@ describe("an IPv6 source with DHCPv6", () => {
     ]);
     assert.equal(link.opened, 0);
     // What DHCPv6 says meanwhile does not put it off.
+    const told: string[] = [];
     for (let minute = 0; minute < 9; minute++) {
-      link.after(60_000);
+      told.push(...link.after(60_000));
       link.gives(leased());
     }
     link.noted();
-    assert.deepEqual(link.after(60_000), ["603100 routers?"]);
+    // Less and less often: 4 s after the first one without an answer, 8 s after the next one, …
+    const asked = told.filter((line) => line.endsWith("routers?"));
+    assert.deepEqual(
+      asked.map((line) => Number.parseInt(line, 10)),
+      [7100, 16_100, 33_100, 66_100, 131_100, 260_100, 517_100],
+    );
     link.routers = [usual()];
     assert.match(link.after(600_000).at(-1)!, /bound: fd00:1::d\/64; ::\/0 via fe80::1; DNS/);
   });

@@ -1,6 +1,7 @@
 import type { Ip } from "../../address/ip.ts";
 import { InterfaceGone } from "../container-interface.ts";
 import { errorLine } from "../failure.ts";
+import { type Log, unrepeated } from "../log.ts";
 import type { Timer } from "../loop.ts";
 import { type Fact, factsOf, withNews } from "../ra/facts.ts";
 import { openIcmpSocket } from "../ra/icmp-socket.ts";
@@ -59,18 +60,21 @@ export class Ipv6Source implements Source {
   #bound = false;
   /** What is missing has been waited for. */
   #waited = false;
-  /** The last complaint. */
-  #said = "";
+  /** What is wrong. */
+  readonly #say: Log;
   #retry: Timer | undefined;
   #rest: Timer | undefined;
   /** When routers are asked again. */
   #refreshAt = Number.POSITIVE_INFINITY;
   #refresh: Timer | undefined;
+  /** How long routers that do not answer are left alone; 0: they do. */
+  #silence = 0;
   #expiry: Timer | undefined;
 
   constructor(context: SourceContext, events: SourceEvents, parts = ipv6Parts) {
     this.#context = context;
     this.#events = events;
+    this.#say = unrepeated((text) => events.log(text));
     this.#parts = parts;
     const solicitorEvents = {
       advertised: (advertisement: Advertisement, heard: Heard) => this.#advertised(advertisement, heard),
@@ -165,6 +169,7 @@ export class Ipv6Source implements Source {
   #advertised(advertisement: Advertisement, { router, linkLocal, mtu }: Heard): void {
     const now = this.#context.scheduler.now();
     this.#heard = true;
+    this.#silence = 0;
     this.#refreshAt = Number.POSITIVE_INFINITY;
     this.#linkLocal = linkLocal;
     this.#mtuLimit ??= mtu;
@@ -178,9 +183,14 @@ export class Ipv6Source implements Source {
 
   #silent(): void {
     if (this.#facts.length === 0 && this.#mode !== "dhcp") this.#say("no router answers");
-    if (!this.#bound || this.#facts.length > 0) return;
-    // A network without routers: they are asked again, but not all the time.
+    if (this.#bound) this.#askLater();
+  }
+
+  /** No socket is kept for routers that may never answer: they are asked again, less and less often. */
+  #askLater(): void {
     this.#solicitor.stop();
+    this.#silence = Math.min(Math.max(this.#silence * 2, SHORTEST_REFRESH_MS), LONGEST_REFRESH_MS);
+    this.#refreshAt = Number.POSITIVE_INFINITY;
     this.#schedule();
   }
 
@@ -212,7 +222,7 @@ export class Ipv6Source implements Source {
     const { target, wish } = this.#context;
     return mergedSettings({
       facts: this.#facts,
-      autonomous: this.#autonomous.free.map(({ ip }) => ip),
+      autonomous: this.#autonomous.free,
       leased: this.#leased?.settings,
       ifName: target.name,
       priority: wish.priority,
@@ -229,7 +239,7 @@ export class Ipv6Source implements Source {
 
   #waitNoLonger(): void {
     this.#waited = true;
-    if (this.#facts.length === 0) this.#solicitor.stop();
+    if (this.#facts.length === 0) this.#askLater();
     this.#events.log(`${this.#missing()} has not come: going on without`);
     this.#update();
   }
@@ -269,7 +279,7 @@ export class Ipv6Source implements Source {
     const now = scheduler.now();
     const left = Math.min(...this.#facts.map(({ until }) => until)) - now;
     this.#expiry = Number.isFinite(left) ? scheduler.after(left, () => this.#update()) : undefined;
-    const longest = this.#bound ? LONGEST_REFRESH_MS : SEEKING_REFRESH_MS;
+    const longest = this.#silence || (this.#bound ? LONGEST_REFRESH_MS : SEEKING_REFRESH_MS);
     const pause = Math.min(Math.max(left / 2, SHORTEST_REFRESH_MS), longest);
     // What DHCPv6 brings meanwhile does not put it off.
     this.#refreshAt = Math.min(this.#refreshAt, now + pause);
@@ -283,11 +293,5 @@ export class Ipv6Source implements Source {
   #gone(reason: string): void {
     this.stop();
     this.#events.gone(reason);
-  }
-
-  /** Once, however often it is met. */
-  #say(text: string): void {
-    if (text !== this.#said) this.#events.log(text);
-    this.#said = text;
   }
 }

@@ -1,8 +1,11 @@
 import { type Ip, parseIp } from "../../address/ip.ts";
 import { check } from "../../host/host.ts";
+import { Writer } from "../../netlink/codec.ts";
+import { AF_INET6 } from "../../netlink/family.ts";
 import type { Reached } from "../container-interface.ts";
-import { type Probe, type ProbeContext, probeDuplicate } from "./neighbour-probe.ts";
-import { isPassing, linkLocalAddress, openSocket, socketAddress } from "./socket.ts";
+import type { IcmpContext } from "../ra/icmp-socket.ts";
+import { isPassing, linkLocalAddress } from "./link-local.ts";
+import { type Probe, probeDuplicate } from "./neighbour-probe.ts";
 
 /** How a client reaches the servers, and the neighbours, of its link. */
 export interface Transport {
@@ -22,6 +25,8 @@ export interface Channel {
 }
 
 const SOCK_DGRAM = 2;
+const SOL_SOCKET = 1;
+const SO_BINDTODEVICE = 25;
 /** RFC 8415, sections 7.1 and 7.2. */
 const CLIENT_PORT = 546;
 const SERVER_PORT = 547;
@@ -30,7 +35,7 @@ const ALL_RELAY_AGENTS_AND_SERVERS = "ff02::1:2";
 const LONGEST = 4096;
 
 /** By UDP on the container's interface. */
-export function udpTransport(context: ProbeContext): Transport {
+export function udpTransport(context: IcmpContext): Transport {
   return {
     open: (received) => openChannel(context, received),
     probe: (address, windowMs, done) => probeDuplicate(context, address, windowMs, done),
@@ -38,10 +43,10 @@ export function udpTransport(context: ProbeContext): Transport {
 }
 
 function openChannel(
-  { host, scheduler, target }: ProbeContext,
+  { host, scheduler, target }: IcmpContext,
   received: (datagram: Uint8Array) => void,
 ): Channel | undefined {
-  const socket = target.use(open);
+  const socket = target.use(openSocket);
   if (socket === undefined) return undefined;
   const { fd, servers } = socket;
   const watch = scheduler.watch(fd, () => {
@@ -52,7 +57,13 @@ function openChannel(
   });
   return {
     send(datagram) {
-      return trying(() => check("send", host.sys.sendto(fd, datagram, servers, 0), "DHCPv6")) !== undefined;
+      try {
+        check("send", host.sys.sendto(fd, datagram, servers, 0), "DHCPv6");
+        return true;
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        return false;
+      }
     },
     close() {
       watch.stop();
@@ -61,21 +72,28 @@ function openChannel(
   };
 }
 
-function open(reached: Reached): { fd: number; servers: Uint8Array } | undefined {
+/** A socket by this interface alone, from its link-local address, and where the servers are. */
+function openSocket(reached: Reached): { fd: number; servers: Uint8Array } | undefined {
+  const { netns, link } = reached;
+  const { host } = netns;
   const source = linkLocalAddress(reached);
   if (source === undefined) return undefined;
-  const fd = trying(() => openSocket(reached, SOCK_DGRAM, 0, source, CLIENT_PORT));
-  if (fd === undefined) return undefined;
-  const servers = socketAddress(parseIp(ALL_RELAY_AGENTS_AND_SERVERS)!, SERVER_PORT, reached.link.index);
-  return { fd, servers };
-}
-
-/** Undefined if the link refuses only for now. */
-function trying(work: () => number): number | undefined {
+  const fd = check("socket", host.sys.socket(netns.fd, AF_INET6, SOCK_DGRAM, 0), "DHCPv6");
   try {
-    return work();
+    const name = host.encode(`${link.name}\0`);
+    check("setsockopt", host.sys.setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name), link.name);
+    const own = socketAddress(source, CLIENT_PORT, link.index);
+    check("bind", host.sys.bind(fd, own), `${source} port ${CLIENT_PORT}`);
   } catch (error) {
+    host.close(fd);
     if (!isPassing(error)) throw error;
     return undefined;
   }
+  const servers = socketAddress(parseIp(ALL_RELAY_AGENTS_AND_SERVERS)!, SERVER_PORT, link.index);
+  return { fd, servers };
+}
+
+/** struct sockaddr_in6 (linux/in6.h): family, port, flow label, address, and the link that a link-local one is of. */
+function socketAddress(ip: Ip, port: number, link: number): Uint8Array {
+  return new Writer(28).u16(AF_INET6).be16(port).u32(0).raw(ip.bytes).u32(link).finish();
 }

@@ -111,7 +111,7 @@ export class VirtualLink {
         this.#use();
         this.#note("prepared");
       },
-      openIcmpSocket: (_, received) => {
+      openIcmpSocket: (_, __, received) => {
         this.#use();
         if (!this.up) return undefined;
         this.opened++;

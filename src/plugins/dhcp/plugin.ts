@@ -7,6 +7,7 @@ export const plugin = definePlugin({
   sandbox: "none",
   // The server is told through the container's interface.
   releases: "first",
+  introduction: "Its daemon: plumb dhcp daemon -help. The leases that this holds: plumb dhcp leases -help.",
   config,
   lazy: {
     add: () => import("./add.ts"),
