@@ -71,6 +71,11 @@ async function end({ process, said }: Daemon, signal: NodeJS.Signals): Promise<[
   return [process.exitCode, await said];
 }
 
+/** What is wrong; behind it stands what to do. */
+function firstLine(text: string): string {
+  return text.split("\n")[0]!;
+}
+
 test("the daemon listens for root alone, tells who it is, and leaves nothing", async (t) => {
   const bench = new Bench(t);
   const pidfile = join(bench.directory, "pid");
@@ -131,8 +136,8 @@ test("one daemon at a socket: a second is refused, a killed one's is replaced", 
   const args = ["dhcp", "daemon", "-socketpath", bench.socket];
   const second = spawnSync(plumb, args, { encoding: "utf8" });
   assert.deepEqual(
-    [second.status, second.stderr],
-    [1, `dhcp daemon: another daemon is running: it holds ${bench.directory}/cni/dhcp.leases/lock\n`],
+    [second.status, firstLine(second.stderr)],
+    [1, `dhcp daemon: another daemon is running: it holds ${bench.directory}/cni/dhcp.leases/lock`],
   );
   assert.equal(await bench.ask(STATUS), OK);
   await end(daemon, "SIGKILL");
@@ -143,8 +148,8 @@ test("one daemon at a socket: a second is refused, a killed one's is replaced", 
   await once(other, "listening");
   const third = spawnSync(plumb, args, { encoding: "utf8" });
   assert.deepEqual(
-    [third.status, third.stderr],
-    [1, `dhcp daemon: another daemon is running: it answers at ${bench.socket}\n`],
+    [third.status, firstLine(third.stderr)],
+    [1, `dhcp daemon: another daemon is running: it answers at ${bench.socket}`],
   );
   other.close();
 });
@@ -171,7 +176,9 @@ test("what it cannot start with is told in a line", (t) => {
     const { status, stderr } = spawnSync(plumb, ["dhcp", "daemon", ...args], { encoding: "utf8" });
     assert.equal(status, code, stderr);
     assert.match(stderr, line);
-    assert.equal(stderr.split("\n").length, code + 1, stderr);
+    // What is to be done about it follows, indented, or for flags how to get help.
+    const advice = stderr.trimEnd().split("\n").slice(1);
+    assert.ok(advice.length < 2 && advice.every((line) => /^( {2}|See )/.test(line)), stderr);
     assert.equal(existsSync(bench.socket), false, `${args}`);
   }
   const help = spawnSync(plumb, ["dhcp", "daemon", "--help"], { encoding: "utf8" });
