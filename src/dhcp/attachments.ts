@@ -80,7 +80,12 @@ export class Attachments implements Keeper {
       known.join(reply);
       return () => known.leave(reply);
     }
-    known?.drop(new CniError(ErrorCode.Plugin, "another ADD of the same name came"));
+    // An interface is one attachment's: a namespace that is made anew may be taken for the one that has gone.
+    for (const other of [...this.#all.values()])
+      if (other === known || (other.netns === call.netns && other.id.ifName === call.ifName))
+        other.drop(
+          new CniError(ErrorCode.Plugin, `another ADD has come for ${call.ifName} in ${call.netns}`),
+        );
     const attachment = new Attachment(this, { ...call, id: idOf(call) }, target);
     this.#all.set(name, attachment);
     attachment.start(reply);

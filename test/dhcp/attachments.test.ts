@@ -189,7 +189,7 @@ test("the same ADD joins, one that differs takes its place", (t) => {
   const other = bench.add({ wish: { ...WISH, priority: 5 } });
   assert.deepEqual(bench.sources[0]!.said, ["start", "stop"]);
   const another = bench.add();
-  assert.equal(errorOf(other.outcomes).message, "another ADD of the same name came");
+  assert.match(errorOf(other.outcomes).message, /^another ADD has come for eth0 in /);
   bench.sources[2]!.bind(SECOND);
   assert.deepEqual(another.outcomes, [{ result: result(SECOND) }]);
   assert.equal(bench.records.length, 1);
@@ -204,6 +204,15 @@ test("an ADD for a name whose interface is another by now gets a lease anew", (t
   assert.deepEqual([bench.sources[0]!.said.at(-1), outcomes], ["stop", []]);
   bench.sources[1]!.bind(SECOND);
   assert.deepEqual(outcomes, [{ result: result(SECOND) }]);
+});
+
+test("an interface that another container has by now is let go", (t) => {
+  const bench = new Bench(t);
+  const source = bench.established();
+  bench.add({ containerId: "c2" });
+  assert.deepEqual([source.said, bench.sources[1]!.said], [["start", "stop"], ["start"]]);
+  bench.sources[1]!.bind(SECOND);
+  assert.deepEqual(bench.records.length, 1);
 });
 
 test("giving up tells what was seen, and gives back what was got", (t) => {
@@ -370,10 +379,13 @@ test("an ADD for what is not there fails at once", (t) => {
 
 test("GC releases what its network has besides the list", (t) => {
   const bench = new Bench(t);
-  for (const containerId of ["c1", "c2"]) bench.add({ containerId });
-  bench.add({ containerId: "c2", network: "wan" });
+  for (const ifName of ["eth1", "eth2"])
+    bench.space.run("ip", "link", "add", ifName, "type", "veth", "peer", "name", `far-${ifName}`);
+  bench.add({ containerId: "c1" });
+  bench.add({ containerId: "c2", ifName: "eth1" });
+  bench.add({ containerId: "c2", ifName: "eth2", network: "wan" });
   for (const source of bench.sources) source.bind(FIRST);
-  bench.add({ containerId: "under way" });
+  bench.add({ containerId: "under way", ifName: "far" });
   bench.attachments.collect({
     command: "GC",
     network: "lan",
