@@ -53,21 +53,29 @@ export class Attachments implements Keeper {
   resume(): void {
     const { store, log } = this.#work;
     let [resumed, ended] = [0, 0];
-    for (const record of store.readAll(log)) {
-      const target = this.#interface(record.netns, record.id.ifName, record.identity);
-      if (target.exists()) {
-        const attachment = new Attachment(this, record, target);
-        this.#all.set(attachmentName(record.id), attachment);
-        attachment.resume(record.leases);
-        resumed++;
-      } else {
-        store.remove(record.id);
-        ended++;
+    for (const record of store.readAll(log))
+      try {
+        if (this.#takeUp(record)) resumed++;
+        else ended++;
+      } catch (error) {
+        log(`${attachmentName(record.id)}: ${errorLine(error)}`);
       }
-    }
     if (resumed + ended > 0)
       log(`attachments taken up again: ${resumed}; ended with their containers meanwhile: ${ended}`);
     this.#sweepLater();
+  }
+
+  /** False if its container has ended. */
+  #takeUp(record: Record): boolean {
+    const target = this.#interface(record.netns, record.id.ifName, record.identity);
+    if (target.exists()) {
+      const attachment = new Attachment(this, record, target);
+      this.#all.set(attachmentName(record.id), attachment);
+      attachment.resume(record.leases);
+      return true;
+    }
+    this.#work.store.remove(record.id);
+    return false;
   }
 
   /** Begins or joins an ADD. What is given back tells that its plugin has gone. Throws CniError. */

@@ -78,6 +78,7 @@ describe("a router advertisement", () => {
     ["a multicast prefix", prefix("ff02::/64", 600)],
     ["the prefix of ::1", prefix("::/64", 600)],
     ["a prefix of 129 bits", prefix("2001:db8::/129", 600)],
+    ["a prefix of all addresses", prefix("2001:db8::/0", 600)],
     ["a prefix preferred for longer than it is valid", prefix("2001:db8::/64", 600, 0xc0, 601)],
     ["a prefix in too short an option", bytes([3, 1, 64, 0xc0, 0, 0, 2, 0])],
     ["a route of the reserved preference", route("::/0", 60, 0x10, 1)],

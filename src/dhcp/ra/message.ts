@@ -126,8 +126,9 @@ function decodePrefix(option: Reader, { prefixes }: Options): void {
   const [length, flags] = [option.u8(2), option.u8(3)];
   const [valid, preferred] = [lifetimeAt(option, 4), lifetimeAt(option, 8)];
   const address = addressAt(option, 16, 16);
-  // RFC 4862, section 5.5.3: b) and c).
-  if (length > 128 || preferred > valid || !isUnicast(address) || isLinkLocal(address)) return;
+  // RFC 4862, section 5.5.3: b) and c). No link has all addresses.
+  if (length === 0 || length > 128 || preferred > valid || !isUnicast(address) || isLinkLocal(address))
+    return;
   const autonomous = (flags & AUTONOMOUS) !== 0;
   const prefix = new Cidr(address, length).network;
   prefixes.push({ prefix, onLink: (flags & ON_LINK) !== 0, autonomous, valid, preferred });
