@@ -165,9 +165,18 @@ async function modulesOf(entry) {
   const found = new Set();
   const hot = await follow(found, entry);
   const cold = [];
-  for (const source of found)
-    for (const next of await imported(source, /\bimport\(\s*"(\.[^"]+)"/g))
-      cold.push(await follow(found, next));
+  // What a cold module calls for lies behind it: a plugin's verbs behind the plugin.
+  const descend = async (group) => {
+    for (const source of group)
+      for (const next of await imported(source, /\bimport\(\s*"(\.[^"]+)"/g)) {
+        const below = await follow(found, next);
+        cold.push(below);
+        await descend(below);
+      }
+  };
+  // The entry last: what its large programs share with plugins lies with these, which then need not unpack a program.
+  await descend(hot.slice(1));
+  await descend(hot.slice(0, 1));
   return { hot: [hot], cold };
 }
 

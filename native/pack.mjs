@@ -1,8 +1,8 @@
 // Packs bytecode into blocks (see modules.h); inflate.c unpacks one in 50 microseconds.
 import { constants, deflateRawSync } from "node:zlib";
 
-/** Bytes of bytecode in a block, at least: with less, too little repeats itself. */
-const BLOCK = 24 << 10;
+/** Bytes of bytecode in a block, if groups are small: with less, too little repeats itself; with more, too much is unpacked for nothing. */
+const BLOCK = 32 << 10;
 /** inflate.c reads ahead: eight bytes, when up to eight others wait to be used. */
 const MARGIN = Buffer.alloc(16);
 
@@ -12,22 +12,38 @@ const MARGIN = Buffer.alloc(16);
  */
 export function pack(modules, groups) {
   const blocks = [];
-  let block = { names: [], parts: [], size: 0 };
+  let block = emptyBlock();
   let at = 0;
   for (const count of groups) {
+    const group = emptyBlock();
     for (let i = 0; i < count; i++) {
       const code = modules.indexOf(0, at) + 1;
       const end = code + 4 + modules.readUInt32LE(code);
-      block.names.push(modules.subarray(at, code));
-      block.parts.push(modules.subarray(code, end));
-      block.size += end - code;
+      add(group, {
+        names: [modules.subarray(at, code)],
+        parts: [modules.subarray(code, end)],
+        size: end - code,
+      });
       at = end;
     }
-    if (block.size < BLOCK && at < modules.length) continue;
-    if (block.size > 0) blocks.push(packed(block));
-    block = { names: [], parts: [], size: 0 };
+    if (block.size > 0 && block.size + group.size > BLOCK) {
+      blocks.push(packed(block));
+      block = emptyBlock();
+    }
+    add(block, group);
   }
+  if (block.size > 0) blocks.push(packed(block));
   return Buffer.concat(blocks);
+}
+
+function emptyBlock() {
+  return { names: [], parts: [], size: 0 };
+}
+
+function add(block, { names, parts, size }) {
+  block.names.push(...names);
+  block.parts.push(...parts);
+  block.size += size;
 }
 
 function packed({ names, parts, size }) {
