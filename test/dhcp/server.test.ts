@@ -41,6 +41,7 @@ class Bench {
   /** Has another server accept from this descriptor. */
   readonly serve: (fd: number) => void;
   readonly #path: string;
+  #adds = 0;
 
   constructor(t: TestContext, descriptors = 1024) {
     this.space = new TestNamespace(t);
@@ -97,9 +98,10 @@ class Bench {
     return this.answer(fd);
   }
 
+  /** Each in a namespace of its own, as far as paths tell. */
   add(containerId: string): string {
     const wish = { ipv4: "dhcp", ipv6: "none", request: [], provide: [], broadcast: false, mtu: false };
-    const netns = `/run/netns/${this.space.name}`;
+    const netns = `/run/netns/${"./".repeat(this.#adds++)}${this.space.name}`;
     return `${JSON.stringify({ command: "ADD", containerId, network: "lan", ifName: "lo", netns, wish })}\n`;
   }
 }
