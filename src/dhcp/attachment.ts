@@ -230,7 +230,7 @@ export class Attachment implements Owner {
   #apply(family: FamilyLease, before: Settings | undefined, after: Settings): void {
     const [old, new_] = [before, after].map((settings = {}) => JSON.stringify(settingsJson(settings)));
     if (old === new_) return;
-    if (before) this.log(`changed from ${addressesOf(before)} to ${addressesOf(after)}`);
+    if (before) this.log(change(addressesOf(before), addressesOf(after)));
     if (before && JSON.stringify(before.dns ?? {}) !== JSON.stringify(after.dns ?? {}))
       this.log(
         `other DNS: ${JSON.stringify(after.dns ?? {})}; its file is the container's, and stays as it is`,
@@ -295,6 +295,10 @@ const NO_ANSWER = {
   4: "no DHCP server answers",
   6: "no router and no DHCPv6 server answers",
 };
+
+function change(before: string, after: string): string {
+  return before === after ? `${after} stays, other settings come` : `changed from ${before} to ${after}`;
+}
 
 function acquired({ settings, expiresAt, memory }: Lease, now: number): string {
   const server = memory["server"];

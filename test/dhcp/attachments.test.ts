@@ -308,6 +308,8 @@ test("what a server changes is applied to the interface", (t) => {
   assert.match(bench.lines[1]!, /other DNS: {"nameservers":\["10.2.0.1"\]}/);
   assert.match(readFileSync(join(bench.directory, bench.records[0]!), "utf8"), /10\.2\.0\.5/);
   assert.deepEqual(bench.attachments.check(ID), result(SECOND));
+  source.bind({ ...SECOND, mtu: 1300 });
+  assert.match(bench.lines[2]!, /10.2.0.5\/24 stays, other settings come$/);
 });
 
 test("a lost lease goes from the interface, the next one comes", (t) => {
