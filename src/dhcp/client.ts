@@ -3,13 +3,10 @@ import { CLOCK_MONOTONIC, check, type Host, isErrno, SysError } from "../host/ho
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, type JsonObject, member, show } from "../spec/json.ts";
 import type { Call } from "./protocol.ts";
+import { openUnixSocket, PATH_LENGTH, unixAddress } from "./unix-socket.ts";
 
 /** How the daemon is called: see protocol.ts. */
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
-/** sizeof(sun_path) (unix(7)) without the NUL. */
-const PATH_LENGTH = 107;
 const CONNECT_TIMEOUT_MS = 30_000;
 /** No call of poll(2) can wait for longer than some weeks, and none needs to. */
 const LONGEST_WAIT_MS = 60_000;
@@ -46,17 +43,15 @@ export function callDaemon(host: Host, socketPath: string, call: Call, limitMs: 
 }
 
 function connect(host: Host, socketPath: string): number {
-  const path = host.encode(socketPath);
-  if (path.length > PATH_LENGTH || path.includes(0))
+  const address = unixAddress(host, socketPath);
+  if (address === undefined)
     throw new CniError(
       ErrorCode.InvalidConfig,
       `error dialing DHCP daemon: invalid path ${show(socketPath)}`,
       `It has ${PATH_LENGTH} bytes at the most, and no NUL.`,
     );
-  const fd = check("socket", host.sys.socket(-1, AF_UNIX, SOCK_STREAM, 0), "unix");
+  const fd = openUnixSocket(host);
   try {
-    // struct sockaddr_un
-    const address = Uint8Array.of(AF_UNIX, 0, ...path, 0);
     check("connect", host.sys.connect(fd, address, CONNECT_TIMEOUT_MS), socketPath);
     return fd;
   } catch (error) {

@@ -1,17 +1,14 @@
 import { errno } from "../host/errno.ts";
 import { check, type Host, S_IFMT, SysError } from "../host/host.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
+import { openUnixSocket, PATH_LENGTH, unixAddress } from "./unix-socket.ts";
 
-const AF_UNIX = 1;
-const SOCK_STREAM = 1;
 const S_IFSOCK = 0o140000;
 /** The first descriptor that systemd passes on (sd_listen_fds(3)). */
 const SD_LISTEN_FDS_START = 3;
 /** The kernel keeps no longer queue than net.core.somaxconn. */
 const BACKLOG = 4096;
 const CONNECT_TIMEOUT_MS = 1_000;
-/** sizeof(sun_path) without the NUL (linux/un.h). */
-const PATH_LENGTH = 107;
 
 export interface Listener {
   readonly fd: number;
@@ -39,16 +36,11 @@ export function listen(host: Host, path: string): Listener {
   };
 }
 
-/** struct sockaddr_un. */
-function unixAddress(host: Host, path: string): Uint8Array {
-  const bytes = host.encode(path);
-  if (bytes.length > PATH_LENGTH)
-    throw new CniError(
-      ErrorCode.InvalidEnvironment,
-      `the path of the socket has ${bytes.length} bytes: ${path}`,
-      `The kernel takes ${PATH_LENGTH}.`,
-    );
-  return Uint8Array.of(AF_UNIX, 0, ...bytes, 0);
+function addressOf(host: Host, path: string): Uint8Array {
+  const address = unixAddress(host, path);
+  if (address !== undefined) return address;
+  const length = host.encode(path).length;
+  throw unusable(`the path of the socket has ${length} bytes: ${path}`, `The kernel takes ${PATH_LENGTH}.`);
 }
 
 /** What systemd tells in the environment: LISTEN_PID, LISTEN_FDS (sd_listen_fds(3)). */
@@ -64,11 +56,11 @@ function passedSocket(host: Host): number | undefined {
 
 /** A socket that nobody listens at is left by a daemon that was killed. */
 function checkVacant(host: Host, path: string): void {
-  const address = unixAddress(host, path);
+  const address = addressOf(host, path);
   const status = host.statIfAny(path);
   if (status === undefined) return;
   if ((status.mode & S_IFMT) !== S_IFSOCK) throw unusable(`${path} is there already, and is no socket`);
-  const fd = socket(host);
+  const fd = openUnixSocket(host);
   const connected = host.sys.connect(fd, address, CONNECT_TIMEOUT_MS);
   host.close(fd);
   if (connected === -errno.ECONNREFUSED || connected === -errno.ENOENT) return;
@@ -81,10 +73,10 @@ function checkVacant(host: Host, path: string): void {
 function bindAt(host: Host, path: string): number {
   // As long as the path itself, of which the kernel does not take more than it must.
   const draft = `${path.slice(0, -1)}~`;
-  const fd = socket(host);
+  const fd = openUnixSocket(host);
   try {
     host.removeFile(draft);
-    check("bind", host.sys.bind(fd, unixAddress(host, draft)), draft);
+    check("bind", host.sys.bind(fd, addressOf(host, draft)), draft);
     check("chmod", host.sys.chmod(draft, 0o600), draft);
     check("listen", host.sys.listen(fd, BACKLOG), draft);
     check("rename", host.sys.rename(draft, path), path);
@@ -94,10 +86,6 @@ function bindAt(host: Host, path: string): number {
     if (error instanceof SysError) host.sys.unlink(draft);
     throw error;
   }
-}
-
-function socket(host: Host): number {
-  return check("socket", host.sys.socket(-1, AF_UNIX, SOCK_STREAM, 0), "unix");
 }
 
 function unusable(problem: string, details = ""): CniError {
