@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 // Runs the tests: node test/run.mjs [GROUP]... [FILE.test.ts]...
 //
-//   unit    what needs neither root nor a kernel of its own: src/, bench/, test/repository/, test/*.test.ts
-//   kernel  the folders of test/ that this list does not name, in network namespaces of their own (root)
-//   e2e     test/e2e: the executable as runtimes call it (root)
-//   debug   some of test/native, test/host, test/dhcp and test/e2e once more, on the build with sanitizers (root)
-//   vm      test/vm in a virtual machine, for what not every machine's kernel has (root, qemu)
+//   unit      what needs neither root nor a kernel of its own: src/, bench/, test/repository/, test/*.test.ts
+//   kernel    the folders of test/ that this list does not name, in network namespaces of their own (root)
+//   e2e       test/e2e: the executable as runtimes call it (root)
+//   runtimes  test/runtimes: container runtimes that people use, which call the executable (root). PLUGINS=reference has
+//             them call the reference plugins, PLUGINS=reference-next those of Debian's next release
+//   debug     some of test/native, test/host, test/dhcp and test/e2e once more, on the build with sanitizers (root)
+//   vm        test/vm in a virtual machine, for what not every machine's kernel has (root, qemu)
 //
 // Without arguments all groups run. What cannot run here is left out with a word about it; with CI=true that is an error.
 import { spawnSync } from "node:child_process";
@@ -23,7 +25,7 @@ function below(folder) {
     .sort();
 }
 
-const ELSEWHERE = ["repository", "e2e", "vm", "groups"];
+const ELSEWHERE = ["repository", "e2e", "runtimes", "vm", "groups"];
 const tests = below("test");
 const inFolder = (file, folder) => file.startsWith(`test/${folder}/`);
 
@@ -31,6 +33,7 @@ const inFolder = (file, folder) => file.startsWith(`test/${folder}/`);
 const groups = {
   vm: () => ["test/groups/vm.ts"],
   debug: () => ["test/groups/debug.ts"],
+  runtimes: () => below("test/runtimes"),
   e2e: () => below("test/e2e"),
   kernel: () =>
     tests.filter((file) => file.split("/").length > 2 && !ELSEWHERE.some((folder) => inFolder(file, folder))),

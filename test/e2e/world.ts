@@ -1,7 +1,7 @@
 // A host of its own for one test: network and mount namespaces, in which /run and /var/lib/cni are empty, and a folder
 // of plugins that are links to plumb. Nothing outlives it.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -108,34 +108,45 @@ export class Container {
   }
 }
 
+/** A folder with our plugins until the test ends: a CNI_PATH. */
+export function ourPlugins(t: TestContext): string {
+  const bin = mkdtempSync(join(tmpdir(), "plumb-world-"));
+  t.after(() => rmSync(bin, { recursive: true }));
+  for (const name of pluginTypes) symlinkSync(plumb, join(bin, name));
+  return bin;
+}
+
+/** Waits until the script that holds a world says `ready`. */
+export async function ready(holder: ChildProcess): Promise<void> {
+  for await (const line of createInterface(holder.stdout!)) {
+    assert.equal(line, "ready");
+    return;
+  }
+  assert.fail("a world ended before it was ready");
+}
+
 export class World {
   /** Our plugins: a CNI_PATH. */
   readonly bin: string;
-  readonly #pid: number;
+  /** What runs a command in the world when it stands before it. */
+  readonly #enter: readonly string[];
 
-  private constructor(bin: string, pid: number) {
+  protected constructor(bin: string, enter: readonly string[]) {
     this.bin = bin;
-    this.#pid = pid;
+    this.#enter = enter;
   }
 
   static async start(t: TestContext): Promise<World> {
-    const bin = mkdtempSync(join(tmpdir(), "plumb-world-"));
-    for (const name of pluginTypes) symlinkSync(plumb, join(bin, name));
+    const bin = ourPlugins(t);
     const script =
       "mount -t tmpfs run /run && mkdir -p /var/lib/cni && mount -t tmpfs lib /var/lib/cni && ip link set lo up && echo ready && exec cat -";
     const holder = spawn("unshare", ["--mount", "--net", "--propagation", "private", "sh", "-ec", script], {
       // Its stdin ends with this process, however that ends.
       stdio: ["pipe", "pipe", "inherit"],
     });
-    t.after(() => {
-      holder.kill();
-      rmSync(bin, { recursive: true });
-    });
-    for await (const line of createInterface(holder.stdout)) {
-      assert.equal(line, "ready");
-      break;
-    }
-    return new World(bin, holder.pid!);
+    t.after(() => holder.kill());
+    await ready(holder);
+    return new World(bin, ["nsenter", "--target", `${holder.pid}`, "--mount", "--net", "--"]);
   }
 
   /** A container with an empty network namespace. */
@@ -171,7 +182,7 @@ export class World {
 
   /** The command line that runs a command in the world. */
   entering(command: readonly string[]): string[] {
-    return ["nsenter", "--target", `${this.#pid}`, "--mount", "--net", "--", ...command];
+    return [...this.#enter, ...command];
   }
 
   /** What iproute2 prints of objects. */

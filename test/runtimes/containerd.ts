@@ -1,0 +1,70 @@
+// containerd in a world: its daemon, and ctr.
+import type { TestContext } from "node:test";
+import type { Program } from "../e2e/program.ts";
+import type { Outcome } from "../e2e/world.ts";
+import { IMAGE } from "./image.ts";
+import { IMAGE_ARCHIVE, type RuntimeHost } from "./runtime-host.ts";
+
+const SOCKET = "/run/containerd/containerd.sock";
+
+export interface ContainerdSettings {
+  /** How many networks the CRI attaches a pod to: the first files of /etc/cni/net.d. */
+  readonly networks?: number;
+}
+
+export class Containerd {
+  readonly host: RuntimeHost;
+  readonly daemon: Program;
+
+  private constructor(host: RuntimeHost, daemon: Program) {
+    this.host = host;
+    this.daemon = daemon;
+  }
+
+  /** Starts the daemon, and loads the image for ctr and for the CRI. */
+  static async start(
+    t: TestContext,
+    host: RuntimeHost,
+    settings: ContainerdSettings = {},
+  ): Promise<Containerd> {
+    const file = "/etc/containerd/test.toml";
+    const version = host.must("containerd", "--version").includes(" 1.") ? 1 : 2;
+    host.write(file, version === 1 ? configOne(settings) : configTwo(settings));
+    const daemon = await host.daemon(t, ["containerd", "--config", file], SOCKET);
+    const containerd = new Containerd(host, daemon);
+    for (const namespace of ["default", "k8s.io"])
+      host.must("ctr", "--namespace", namespace, "images", "import", IMAGE_ARCHIVE);
+    return containerd;
+  }
+
+  /** Where the CRI listens too, for who is outside. */
+  get socket(): string {
+    return this.host.path(SOCKET);
+  }
+
+  /** `ctr run --rm --cni`: a container lives as long as the command. */
+  async run(id: string, ...command: string[]): Promise<Outcome> {
+    return this.host.run(["ctr", "run", "--rm", "--cni", IMAGE, id, ...command]);
+  }
+}
+
+function configOne({ networks = 1 }: ContainerdSettings): string {
+  return `version = 2
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "${IMAGE}"
+  restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  max_conf_num = ${networks}
+`;
+}
+
+function configTwo({ networks = 1 }: ContainerdSettings): string {
+  return `version = 3
+[plugins."io.containerd.cri.v1.images".pinned_images]
+  sandbox = "${IMAGE}"
+[plugins."io.containerd.cri.v1.runtime"]
+  restrict_oom_score_adj = true
+[plugins."io.containerd.cri.v1.runtime".cni]
+  max_conf_num = ${networks}
+`;
+}
