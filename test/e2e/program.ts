@@ -13,11 +13,11 @@ let started = 0;
 /** Waits until a condition holds; gives what it gave. Fails after `seconds`, with what `explain` says. */
 export async function until<T>(
   what: string,
-  condition: () => T,
+  condition: () => T | Promise<T>,
   { seconds = 20, explain = () => "" }: { seconds?: number; explain?: () => string } = {},
 ): Promise<NonNullable<T>> {
   for (const end = Date.now() + seconds * 1000; ; ) {
-    const value = condition();
+    const value = await condition();
     if (value) return value;
     if (Date.now() > end) assert.fail(`waited ${seconds} s in vain for ${what}\n${explain()}`);
     await setTimeout(POLL_MS);

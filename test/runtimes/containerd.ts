@@ -3,7 +3,18 @@ import type { TestContext } from "node:test";
 import type { Program } from "../e2e/program.ts";
 import type { Outcome } from "../e2e/world.ts";
 import { IMAGE } from "./image.ts";
-import { IMAGE_ARCHIVE, type RuntimeHost } from "./runtime-host.ts";
+import { IMAGE_ARCHIVE, type Layers, type RuntimeHost, withPrograms } from "./runtime-host.ts";
+
+/** The releases that are tested, and where their programs are. */
+export const RELEASES: Readonly<Record<string, Layers>> = {
+  containerd: ["runtimes"],
+  "the next release's containerd": ["next/runtimes", "runtimes"],
+};
+
+/** For tests of one. */
+export function withContainerd(layers: Layers) {
+  return withPrograms(["containerd", "ctr", "runc"], layers);
+}
 
 const SOCKET = "/run/containerd/containerd.sock";
 
@@ -27,9 +38,13 @@ export class Containerd {
     host: RuntimeHost,
     settings: ContainerdSettings = {},
   ): Promise<Containerd> {
+    // It comes with podman, and would be every pod's network.
+    host.must("rm", "-f", "/etc/cni/net.d/87-podman-bridge.conflist");
     const file = "/etc/containerd/test.toml";
     const version = host.must("containerd", "--version").includes(" 1.") ? 1 : 2;
     host.write(file, version === 1 ? configOne(settings) : configTwo(settings));
+    // One that was killed has left it.
+    host.must("rm", "-f", SOCKET);
     const daemon = await host.daemon(t, ["containerd", "--config", file], SOCKET);
     const containerd = new Containerd(host, daemon);
     for (const namespace of ["default", "k8s.io"])
@@ -40,6 +55,11 @@ export class Containerd {
   /** Where the CRI listens too, for who is outside. */
   get socket(): string {
     return this.host.path(SOCKET);
+  }
+
+  /** As by kill -9: containers go on. */
+  async kill(): Promise<void> {
+    await this.daemon.stop("SIGKILL");
   }
 
   /** `ctr run --rm --cni`: a container lives as long as the command. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { credentials, loadPackageDefinition, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
+import { until } from "../e2e/program.ts";
 import type { Json } from "../e2e/world.ts";
 import { root } from "../root.ts";
 
@@ -70,6 +71,16 @@ export class Cri {
   async pods(): Promise<string[]> {
     const { items } = await this.#call("ListPodSandbox", {});
     return items.map(({ id }: Json) => id);
+  }
+
+  /** Waits until the runtime has read the newest form of a network's file. */
+  async hasRead(list: object): Promise<void> {
+    const wanted = JSON.stringify(list);
+    await until("the runtime to read a network", async () => {
+      const { info } = await this.#call("Status", { verbose: true });
+      const { Networks = [] } = JSON.parse(info.cniconfig);
+      return Networks.some(({ Config }: Json) => Config.Source === wanted);
+    });
   }
 
   /** What keeps the network from being ready, "" if nothing does. */
