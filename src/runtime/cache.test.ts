@@ -52,6 +52,16 @@ test("an entry is read back, listed and removed", (t) => {
   assert.deepEqual(listCache(host, dir), { attachments: [], unreadable: [] });
 });
 
+test("an entry of older runtimes has its namespace from the result", (t) => {
+  const { host, dir } = new Scripted(t);
+  const sandbox = "/var/run/netns/cni-1";
+  const interfaces = [{ name: "bridge0" }, { name: "eth1", sandbox: "/other" }, { name: "eth0", sandbox }];
+  writeCache(host, dir, { ...entry, netns: "", result: { cniVersion: "1.0.0", interfaces } });
+  assert.equal(readCache(host, dir, "net1", "c1", "eth0")?.netns, sandbox);
+  writeCache(host, dir, { ...entry, netns: "", result: { cniVersion: "1.0.0", interfaces: [null, "eth0"] } });
+  assert.equal(readCache(host, dir, "net1", "c1", "eth0")?.netns, "");
+});
+
 test("a file from before cniCacheV1 is the bare result", (t) => {
   const s = new Scripted(t);
   s.file("results/net1-c1-eth0", JSON.stringify(entry.result));

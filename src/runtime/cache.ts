@@ -122,12 +122,19 @@ function parseEntry(host: Host, entry: JsonObject): CachedAttachment | undefined
     network: networkName,
     containerId,
     ifName,
-    netns: typeof netns === "string" ? netns : "",
+    netns: isText(netns) ? netns : sandboxOf(result, ifName),
     config: configBytes === undefined ? "" : host.decode(configBytes),
     args: Array.isArray(cniArgs) ? cniArgs.filter(isPair) : [],
     capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
     ...(isObject(result) && { result }),
   };
+}
+
+/** libcni did not keep the namespace before its release 1.2; the result's interface tells it. */
+function sandboxOf(result: unknown, ifName: string): string {
+  const interfaces = isObject(result) && Array.isArray(result["interfaces"]) ? result["interfaces"] : [];
+  const own = interfaces.find((each) => isObject(each) && each["name"] === ifName && isText(each["sandbox"]));
+  return own?.sandbox ?? "";
 }
 
 function isText(value: unknown): value is string {

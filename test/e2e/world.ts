@@ -276,9 +276,10 @@ export class World {
       master,
       addresses: addressesOf({ addr_info }),
     }));
-    // Those of link-local addresses, anycast and multicast come and go with the carrier.
+    // Those of link-local addresses and multicast come and go with the carrier, others with addresses.
+    const byItself = ["local", "anycast", "broadcast", "multicast"];
     const routes = this.ip("route", "show", "table", "all")
-      .filter(({ dst, type }) => type !== "anycast" && !/^(fe80|ff00|multicast)/.test(dst))
+      .filter(({ dst, type }) => !byItself.includes(type) && !/^(fe80|ff00)/.test(dst))
       .map(({ dst, gateway, dev }) => [dst, gateway, dev]);
     const script = `cat /proc/net/ip_tables_names /proc/net/ip6_tables_names
       find /var/lib/cni/networks -path "*/.plumb" -prune -o -type f -print | grep -vE "/(lock|last_reserved_ip.[0-9]+)$"`;
