@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import type { World } from "./world.ts";
+import type { Scope, World } from "./world.ts";
 
 const POLL_MS = 20;
 let started = 0;
@@ -30,7 +29,7 @@ export class Program {
   readonly #file: string;
   readonly #ended: Promise<number | null>;
 
-  constructor(t: TestContext, world: World, command: readonly string[]) {
+  constructor(t: Scope, world: World, command: readonly string[]) {
     this.#file = join(world.bin, `output-${++started}`);
     // It ends with this process, however that ends.
     const [program, ...args] = ["setpriv", "--pdeathsig", "KILL", "--", ...world.entering(command)];

@@ -108,8 +108,11 @@ export class Container {
   }
 }
 
+/** What ends at some time, and what is to be done then: a test, or a measurement. */
+export type Scope = Pick<TestContext, "after">;
+
 /** A folder with our plugins until the test ends: a CNI_PATH. */
-export function ourPlugins(t: TestContext): string {
+export function ourPlugins(t: Scope): string {
   const bin = mkdtempSync(join(tmpdir(), "plumb-world-"));
   t.after(() => rmSync(bin, { recursive: true }));
   for (const name of pluginTypes) symlinkSync(plumb, join(bin, name));

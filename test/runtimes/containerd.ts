@@ -1,7 +1,6 @@
 // containerd in a world: its daemon, and ctr.
-import type { TestContext } from "node:test";
 import type { Program } from "../e2e/program.ts";
-import type { Outcome } from "../e2e/world.ts";
+import type { Outcome, Scope } from "../e2e/world.ts";
 import { IMAGE } from "./image.ts";
 import { IMAGE_ARCHIVE, type Layers, type RuntimeHost, withPrograms } from "./runtime-host.ts";
 
@@ -33,11 +32,7 @@ export class Containerd {
   }
 
   /** Starts the daemon, and loads the image for ctr and for the CRI. */
-  static async start(
-    t: TestContext,
-    host: RuntimeHost,
-    settings: ContainerdSettings = {},
-  ): Promise<Containerd> {
+  static async start(t: Scope, host: RuntimeHost, settings: ContainerdSettings = {}): Promise<Containerd> {
     // It comes with podman, and would be every pod's network.
     host.must("rm", "-f", "/etc/cni/net.d/87-podman-bridge.conflist");
     const file = "/etc/containerd/test.toml";

@@ -1,10 +1,9 @@
 // Kubernetes' side of the Container Runtime Interface: what a kubelet asks of containerd for a pod's network.
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { credentials, loadPackageDefinition, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
 import { until } from "../e2e/program.ts";
-import type { Json } from "../e2e/world.ts";
+import type { Json, Scope } from "../e2e/world.ts";
 import { root } from "../root.ts";
 
 /** A call that makes and attaches a pod may take long on a busy machine. */
@@ -27,7 +26,7 @@ export class Cri {
   readonly #client: Json;
 
   /** `socket`: where the runtime listens, for who is outside its world. */
-  constructor(t: TestContext, socket: string) {
+  constructor(t: Scope, socket: string) {
     const definition = loadSync(join(root, "test/runtimes/cri.proto"), { longs: Number, defaults: true });
     const { runtime }: Json = loadPackageDefinition(definition);
     this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure());

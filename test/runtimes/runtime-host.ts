@@ -5,9 +5,8 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { TestContext } from "node:test";
 import { Program } from "../e2e/program.ts";
-import { type Json, type Outcome, ourPlugins, ready, reference, World } from "../e2e/world.ts";
+import { type Json, type Outcome, ourPlugins, ready, reference, type Scope, World } from "../e2e/world.ts";
 import { root } from "../root.ts";
 import { Cgroups } from "./cgroups.ts";
 import { writeImage } from "./image.ts";
@@ -70,10 +69,10 @@ export class RuntimeHost extends World {
     this.#init = init;
   }
 
-  static async boot(t: TestContext, layers: Layers = ["runtimes"]): Promise<RuntimeHost> {
+  static async boot(t: Scope, layers: Layers = ["runtimes"], plugins = side): Promise<RuntimeHost> {
     const cgroups = new Cgroups(`plumb-test-${randomUUID()}`);
     const bin = ourPlugins(t);
-    const script = bootScript(layers, cgroups, pluginsOf(side) || bin);
+    const script = bootScript(layers, cgroups, pluginsOf(plugins) || bin);
     const namespaces = [
       "--mount",
       "--net",
@@ -160,7 +159,7 @@ export class RuntimeHost extends World {
   }
 
   /** Starts a daemon, which lives until the world ends, and waits until it answers at its unix socket. */
-  async daemon(t: TestContext, command: readonly string[], socket: string): Promise<Program> {
+  async daemon(t: Scope, command: readonly string[], socket: string): Promise<Program> {
     const program = new Program(t, this, ["setpriv", "--pdeathsig", "KILL", "--", ...command]);
     await program.until(`${socket}`, () => this.exec(["test", "-S", socket]).code === 0, 60);
     return program;
