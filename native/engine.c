@@ -122,7 +122,7 @@ static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
   return NULL;
 }
 
-// Everything of ECMAScript but eval, WeakRef's collection callbacks and DOMException.
+// Everything of ECMAScript but eval, WeakRef's collection callbacks, DOMException, and what needs tables of Unicode.
 static JSContext *new_context(JSRuntime *rt) {
   JSContext *c = JS_NewContextRaw(rt);
   return c && !JS_AddIntrinsicBaseObjects(c) && !JS_AddIntrinsicDate(c) && !JS_AddIntrinsicRegExp(c) &&
@@ -160,6 +160,29 @@ typedef struct {
 } Engine;
 
 static Engine *engine;
+
+// In place of the engine's functions of these names, whose tables would take 45 KB (build.mjs has the linker do it). What
+// they are for needs them while it is compiled: \p{…} in a regular expression that is written out. One that is put together
+// at run time has no \p; -2 says that such a property is unknown.
+int __wrap_unicode_script(void *range, const char *name, bool extended);
+int __wrap_unicode_script(void *range, const char *name, bool extended) { return (void)range, (void)name, (void)extended, -2; }
+int __wrap_unicode_prop(void *range, const char *name);
+int __wrap_unicode_prop(void *range, const char *name) { return (void)range, (void)name, -2; }
+int __wrap_unicode_general_category(void *range, const char *name);
+int __wrap_unicode_general_category(void *range, const char *name) { return (void)range, (void)name, -2; }
+int __wrap_unicode_sequence_prop(const char *name, void *call, void *opaque, void *range);
+int __wrap_unicode_sequence_prop(const char *name, void *call, void *opaque, void *range) { return (void)name, (void)call, (void)opaque, (void)range, -2; }
+
+// localeCompare compares what is written as it is written; normalize says that it cannot.
+int __wrap_unicode_normalize(uint32_t **to, const uint32_t *text, int length, int form, void *opaque, void *(*resize)(void *, void *, size_t));
+int __wrap_unicode_normalize(uint32_t **to, const uint32_t *text, int length, int form, void *opaque, void *(*resize)(void *, void *, size_t)) {
+  (void)form;
+  *to = NULL;
+  if (opaque == engine->runtime) return JS_ThrowInternalError(engine->context, "this engine cannot normalize"), -1;
+  if (!(*to = resize(opaque, NULL, (length + 1) * sizeof **to))) return -1;
+  memcpy(*to, text, length * sizeof **to);
+  return length;
+}
 
 static void track(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled, void *opaque) {
   (void)opaque;

@@ -115,6 +115,20 @@ describe("how it is started", () => {
   });
 });
 
+it("knows of Unicode what a program needs that is written out, and says what it lacks", () => {
+  const { stdout, stderr } = run(buildProgram("test/native/unicode-main.ts"), []);
+  assert.equal(stderr, "");
+  assert.deepEqual(JSON.parse(stdout), {
+    written: ["é", "β", "🙂"],
+    ignoringCase: true,
+    cases: "ÉSS é",
+    sorted: ["a", "b", "é"],
+    same: 0,
+    propertyAtRunTime: "SyntaxError: unknown unicode property name",
+    normalize: "InternalError: this engine cannot normalize",
+  });
+});
+
 describe("a fault that nobody catches", () => {
   const program = buildProgram("test/native/fault-main.ts");
   const file = String.raw`test/native/fault-main\.ts`;
