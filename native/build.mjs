@@ -90,6 +90,11 @@ function files(folder, wanted) {
     .sort();
 }
 
+// What the executable has in place of the engine's tables of Unicode (see engine.c): the linker takes ours.
+const REPLACED = ["script", "prop", "general_category", "sequence_prop", "normalize"].map(
+  (name) => `-Wl,--wrap=unicode_${name}`,
+);
+
 const native = (name) => join(root, "native", name);
 const object = (name) => join(work, `${name}.o`);
 const strippedPath = (source) => join(work, "js", relative(root, source));
@@ -134,11 +139,12 @@ async function buildEngine() {
   );
 }
 
-function link(output, objects) {
+function link(output, objects, flags = []) {
   return run(toolchain.cc, [
     ...toolchain.flags,
     ...objects,
     ...toolchain.link,
+    ...flags,
     "-Wl,--gc-sections",
     "-lm",
     "-o",
@@ -240,7 +246,8 @@ async function compileModules(title, base, groups) {
 
 /** The bytecode in the executable, read at each start: the sanitizers want memory that they see allocated. */
 async function linkWithModules(output, objects, { hot, cold }, suffix) {
-  await link(output, [...objects, await dataObject(suffix, { bytecode: [hot, cold], imageSize: 4096 })]);
+  const data = await dataObject(suffix, { bytecode: [hot, cold], imageSize: 4096 });
+  await link(output, [...objects, data], REPLACED);
 }
 
 /** The engine started and its hot modules loaded, in the executable: see arena.c. */
@@ -248,7 +255,7 @@ async function linkWithImage(output, objects, { hot, cold }, suffix) {
   const [program, image] = [join(work, `program${suffix}`), join(work, `image${suffix}.bin`)];
   // Once with room enough, to see how much it takes, then with just that.
   for (let imageSize = 8 << 20; ; ) {
-    await link(program, [...objects, await dataObject(suffix, { bytecode: [cold], imageSize })]);
+    await link(program, [...objects, await dataObject(suffix, { bytecode: [cold], imageSize })], REPLACED);
     const { stdout } = await run(program, ["--make-image", hot, image]);
     const used = Math.ceil(Number(stdout) / 4096) * 4096;
     if (used === imageSize) break;
