@@ -20,6 +20,8 @@ const SOCKET = "/run/containerd/containerd.sock";
 export interface ContainerdSettings {
   /** How many networks the CRI attaches a pod to: the first files of /etc/cni/net.d. */
   readonly networks?: number;
+  /** More of its environment, which is that of the plugins. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class Containerd {
@@ -40,7 +42,8 @@ export class Containerd {
     host.write(file, version === 1 ? configOne(settings) : configTwo(settings));
     // One that was killed has left it.
     host.must("rm", "-f", SOCKET);
-    const daemon = await host.daemon(t, ["containerd", "--config", file], SOCKET);
+    const env = Object.entries(settings.env ?? {}).map(([name, value]) => `${name}=${value}`);
+    const daemon = await host.daemon(t, ["env", ...env, "containerd", "--config", file], SOCKET);
     const containerd = new Containerd(host, daemon);
     for (const namespace of ["default", "k8s.io"])
       host.must("ctr", "--namespace", namespace, "images", "import", IMAGE_ARCHIVE);

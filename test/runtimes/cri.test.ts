@@ -3,11 +3,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../e2e/program.ts";
 import { plumb } from "../programs.ts";
-import { Containerd, RELEASES, withContainerd } from "./containerd.ts";
+import { Containerd, type ContainerdSettings, RELEASES, withContainerd } from "./containerd.ts";
 import { Cri } from "./cri.ts";
 import { PAGE } from "./image.ts";
 import { bandwidth, bridged, failing, firewall, portmap, tuning } from "./networks.ts";
-import { RuntimeHost } from "./runtime-host.ts";
+import { RuntimeHost, side } from "./runtime-host.ts";
 
 const FILE = "10-office";
 /** As a cluster's nodes have it. */
@@ -24,9 +24,9 @@ for (const [release, layers] of Object.entries(RELEASES))
     let containerd = await Containerd.start(t, host);
     let cri = new Cri(t, containerd.socket);
 
-    async function restart(networks = 1): Promise<void> {
+    async function restart(settings: ContainerdSettings = {}): Promise<void> {
       await containerd.kill();
-      containerd = await Containerd.start(t, host, { networks });
+      containerd = await Containerd.start(t, host, settings);
       cri = new Cri(t, containerd.socket);
     }
 
@@ -199,6 +199,41 @@ for (const [release, layers] of Object.entries(RELEASES))
       assert.equal(host.curl(uplink).stdout, PAGE);
     });
 
+    await scene("when all is well, no plugin has a word in containerd's log", async () => {
+      await end(await cri.run("quiet", web));
+      // Its own lines begin so.
+      assert.deepEqual(containerd.daemon.lines(/^(?!time=)./), []);
+    });
+
+    await scene("a problem is in containerd's log once", async () => {
+      const { length } = containerd.daemon.output;
+      await use({ ...office, plugins: [first, failing, ...others] });
+      await assert.rejects(cri.run("doomed"));
+      await containerd.daemon.says(/RunPodSandbox .*doomed.* failed/);
+      const told = containerd.daemon.output.slice(length).match(/no_such_setting/g);
+      // The setting's name, and the file's.
+      assert.ok(told && told.length <= 2, `${told}`);
+      await use(office);
+    });
+
+    if (side === "ours")
+      await scene("a log file named in containerd's environment has each call of a pod", async () => {
+        await restart({ env: { PLUMB_LOG_FILE: "/var/log/plumb/calls.log", PLUMB_LOG_LEVEL: "info" } });
+        const pod = await cri.run("logged", web);
+        await end(pod);
+        const lines = host.read("/var/log/plumb/calls.log").split("\n");
+        const calls = lines
+          .filter((line) => line.includes(`container=${pod}`))
+          .map((line) => [/ plugin=(\S+)/, / command=(\S+)/].map((field) => field.exec(line)?.[1]).join(" "));
+        const chain = ["loopback", "bridge", "portmap", "bandwidth", "firewall", "tuning"];
+        assert.deepEqual(
+          calls.filter((call) => call.endsWith(" ADD")),
+          chain.map((plugin) => `${plugin} ADD`),
+        );
+        for (const plugin of chain) assert.ok(calls.includes(`${plugin} DEL`), `${calls}`);
+        await restart();
+      });
+
     if (layers.includes("next/runtimes"))
       await t.test("STATUS says what a network lacks, and that it lacks nothing any more", async () => {
         const ipam = { type: "dhcp" };
@@ -210,7 +245,7 @@ for (const [release, layers] of Object.entries(RELEASES))
       });
 
     host.network("20-backend", backend);
-    await restart(2);
+    await restart({ networks: 2 });
     await scene("a pod on two networks, which are attached at once", async () => {
       const { netns } = await cri.pod(await cri.run("both", web));
       const addresses = host.must("nsenter", `--net=${netns}`, "ip", "-4", "-o", "address", "show");

@@ -29,7 +29,10 @@ export class Cri {
   constructor(t: Scope, socket: string) {
     const definition = loadSync(join(root, "test/runtimes/cri.proto"), { longs: Number, defaults: true });
     const { runtime }: Json = loadPackageDefinition(definition);
-    this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure());
+    this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure(), {
+      // The connection of an earlier one, to a daemon that was killed, is no connection.
+      "grpc.use_local_subchannel_pool": 1,
+    });
     t.after(() => this.#client.close());
   }
 
