@@ -50,6 +50,8 @@ const toolchain = options.debug
         "-fno-align-loops",
         "-fno-align-jumps",
         "-fno-align-labels",
+        // It knows the functions of the engine's version.
+        ...(process.env.QUICKJS_DIR ? [] : ["-include", join(root, "native/cold.h")]),
       ],
       link: ["-static", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none"],
     };
@@ -122,11 +124,12 @@ async function buildEngine() {
   const headers = [native("sys.h")];
   await Promise.all([
     ...ENGINE_FILES.map((name) =>
-      compileC(join(engineDir, name), object(name), [
-        "-w",
-        ...toolchain.engine,
-        ...(name === "quickjs.c" ? toolchain.interpreter : []),
-      ]),
+      compileC(
+        join(engineDir, name),
+        object(name),
+        ["-w", ...toolchain.engine, ...(name === "quickjs.c" ? toolchain.interpreter : [])],
+        [native("cold.h")],
+      ),
     ),
     compileC(native("sys.c"), object("sys.c"), ours, headers),
     compileC(native("sha512.c"), object("sha512.c"), ours, [native("sha512.h")]),

@@ -92,6 +92,13 @@ function tracedCalls(sys: Sys, tracer: Tracer): Sys {
       if (asked?.fd === fd) asked.end();
       return result;
     },
+    poll(fds, timeoutMs) {
+      if (timeoutMs <= 0) return sys.poll(fds, timeoutMs);
+      const span = tracer.begin("wait", SpanKind.Internal);
+      const result = sys.poll(fds, timeoutMs);
+      tracer.finish(span);
+      return result;
+    },
     flock(fd, operation, timeoutMs) {
       const span = tracer.begin("wait for a lock", SpanKind.Internal);
       const result = sys.flock(fd, operation, timeoutMs);

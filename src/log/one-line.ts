@@ -6,7 +6,7 @@ export const PIPE_BYTES = 4096;
 /** A text on one line: lines are parted by "; ", other control characters become blanks. */
 export function oneLine(text: string): string {
   return text
-    .trim()
+    .trimEnd()
     .replaceAll(/([.:])\s*\n\s*/g, "$1 ")
     .replaceAll(/\s*\n\s*/g, "; ")
     .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");

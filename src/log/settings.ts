@@ -23,6 +23,11 @@ export type LogSettings = Infer<ReturnType<typeof logSchema>>;
 /** Their variables, for the whole host. */
 const VARIABLES = { logFile: "PLUMB_LOG_FILE", logLevel: "PLUMB_LOG_LEVEL", traceFile: "PLUMB_TRACE_FILE" };
 
+/** Whether the environment wants anything. */
+export function asksForLog(host: Host): boolean {
+  return Object.values(VARIABLES).some((name) => host.variable(name));
+}
+
 /** What the environment wants; `complain` is told of values that make no sense, which count as not set. */
 export function settingsOfEnvironment(host: Host, complain: (problem: string) => void): LogSettings {
   return lenient(VARIABLES, (key) => host.variable(VARIABLES[key]), complain);
@@ -49,7 +54,7 @@ function lenient(
       if (isObject(one)) Object.assign(settings, one);
     } catch (error) {
       if (!(error instanceof CniError)) throw error;
-      complain(`${names[key]} is left out: ${error.message.replace(/^.*?: .*?: /, "")}`);
+      complain(`${names[key]} is ignored: ${error.message.replace(/^.*?: .*?: /, "")}`);
     }
   return settings;
 }

@@ -69,7 +69,10 @@ export class Tracer {
   finish(span: Span, attributes: Attributes = {}, failure?: { message: string; details: string }): void {
     span.endNs = this.now();
     span.attributes = { ...span.attributes, ...attributes };
-    if (failure !== undefined) span.failure = { ...failure, timeNs: span.endNs };
+    if (failure === undefined) return;
+    // An error's message is not among what is spread.
+    const { message, details } = failure;
+    span.failure = { message, details, timeNs: span.endNs };
   }
 
   /** From here on spans are children of this one. */

@@ -59,6 +59,7 @@ test("the environment tells the attachment, and nothing of an outer call", async
     TRACEPARENT: trace.traceparent,
     TRACESTATE: "outer",
     BAGGAGE: "k=v",
+    PLUMB_ERRORS_TO: `${process.pid}`,
   });
 });
 

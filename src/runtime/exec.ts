@@ -31,6 +31,8 @@ export interface ExecContext {
   readonly timeoutMs: number;
   /** Takes what a plugin wrote to its stderr. */
   readonly onStderr: (text: string, plugin: string) => void;
+  /** Stands around each call; `run` may be given another one. */
+  readonly around?: (call: PluginCall, run: (call: PluginCall) => Promise<JsonObject>) => Promise<JsonObject>;
 }
 
 /** One call of one plugin. */
@@ -67,6 +69,11 @@ export function findPlugin(context: ExecContext, type: string): Executable {
  * answered, that it could not be run, took too long, was killed, or printed no JSON.
  */
 export async function callPlugin(context: ExecContext, call: PluginCall): Promise<JsonObject> {
+  const { around } = context;
+  return around ? around(call, (changed) => answerOf(context, changed)) : answerOf(context, call);
+}
+
+async function answerOf(context: ExecContext, call: PluginCall): Promise<JsonObject> {
   const place: Place = {
     verb: call.verb,
     plugin: call.type,
