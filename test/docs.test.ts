@@ -13,6 +13,7 @@ function titlesIn(text: string): string[] {
 for (const [page, least] of [
   ["docs/specification.md", 80],
   ["docs/differences.md", 30],
+  ["docs/runtimes/docker.md", 7],
   ["docs/plugins/bandwidth.md", 7],
   ["docs/plugins/bridge.md", 19],
   ["docs/plugins/dhcp.md", 25],
