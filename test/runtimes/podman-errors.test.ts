@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plumb } from "../programs.ts";
 import { IMAGE } from "./image.ts";
-import { PODMAN_PROGRAMS, Podman } from "./podman.ts";
+import { beforeEachPlugin, PODMAN_PROGRAMS, Podman } from "./podman.ts";
 import { side, withPrograms } from "./runtime-host.ts";
 
 // What a user of podman sees when a plugin fails: its error object's msg and details, once.
@@ -182,16 +182,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   await t.test(
     "podman: what plugins write on stderr is shown nowhere, whether they succeed or fail",
     podman.case(() => {
-      const script = `mkdir /run/talking; for plugin in /opt/cni/bin/*; do name=\${plugin##*/}
-        printf '#!/bin/sh\\necho a word from %s >&2\\nexec %s\\n' $name $plugin > /run/talking/$name; done
-        chmod +x /run/talking/*`;
-      host.must("sh", "-c", script);
-      const env = { CONTAINERS_CONF: "/run/talking.conf" };
-      const machine = host.read("/etc/containers/containers.conf.d/machine.conf");
-      host.write(
-        env.CONTAINERS_CONF,
-        `${machine}[network]\nnetwork_backend = "cni"\ncni_plugin_dirs = ["/run/talking"]\n`,
-      );
+      const env = beforeEachPlugin(host, "echo a word from $name >&2");
       const attached = host.exec(["podman", "run", "--rm", IMAGE, "true"], { env });
       assert.deepEqual(attached, { code: 0, stdout: "", stderr: "" });
       podman.network("office", "--subnet=10.100.7.0/24");

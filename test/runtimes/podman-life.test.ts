@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../e2e/program.ts";
 import { IMAGE } from "./image.ts";
-import { PODMAN_PROGRAMS, Podman, page, serving, shows, stateOf } from "./podman.ts";
+import { beforeEachPlugin, PODMAN_PROGRAMS, Podman, page, serving, shows, stateOf } from "./podman.ts";
 import { type RuntimeHost, withPrograms } from "./runtime-host.ts";
 
 // What becomes of a container's networks while it lives, and when it ends, however that is.
@@ -147,17 +147,11 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   await t.test(
     "podman: what it calls: VERSION, ADD and DEL, never CHECK",
     podman.case(() => {
-      const script = `mkdir /run/recorded; for plugin in /opt/cni/bin/*; do name=\${plugin##*/}
-        printf '#!/bin/sh\\necho $CNI_COMMAND %s >> /run/calls\\nexec %s\\n' $name $plugin > /run/recorded/$name; done
-        chmod +x /run/recorded/*`;
-      host.must("sh", "-c", script);
-      const env = { CONTAINERS_CONF: "/run/recording.conf" };
-      const machine = host.read("/etc/containers/containers.conf.d/machine.conf");
-      const network = `[network]\nnetwork_backend = "cni"\ncni_plugin_dirs = ["/run/recorded"]\n`;
-      host.write(env.CONTAINERS_CONF, `${machine}${network}`);
+      const env = beforeEachPlugin(host, "echo $CNI_COMMAND $name >> /run/calls");
       const command = ["podman", "run", "--rm", "--publish=8080:80", IMAGE, "true"];
       assert.equal(host.exec(command, { env }).code, 0);
       const calls = host.read("/run/calls").trim().split("\n");
+      assert.ok(calls.includes("VERSION bridge"));
       assert.deepEqual(
         calls.filter((call) => !call.startsWith("VERSION ")),
         [

@@ -31,6 +31,20 @@ export async function bootForContainers(t: TestContext, backend = CNI_BACKEND): 
   return host;
 }
 
+/**
+ * The environment in which podman and buildah call plugins that do something before their work: a line of shell, in
+ * which $name is the plugin's.
+ */
+export function beforeEachPlugin(host: RuntimeHost, line: string): Record<string, string> {
+  const folder = "/run/wrapped";
+  for (const name of host.must("ls", "/opt/cni/bin").trim().split("\n"))
+    host.write(`${folder}/${name}`, `#!/bin/sh\nname=${name}\n${line}\nexec /opt/cni/bin/${name}\n`);
+  host.must("chmod", "-R", "+x", folder);
+  const settings = `${MACHINE}${CNI_BACKEND.replace("/opt/cni/bin", folder)}`;
+  host.write(`${folder}.conf`, settings);
+  return { CONTAINERS_CONF: `${folder}.conf` };
+}
+
 /** What networks of containers may leave in a machine. */
 export function stateOf(host: RuntimeHost): Json {
   const lines = (script: string) => host.exec(["sh", "-c", script]).stdout.split("\n").sort();
