@@ -30,6 +30,8 @@ for (const [page, least] of [
   ["docs/plugins/ipvlan.md", 7],
   ["docs/plugins/macvlan.md", 11],
   ["docs/plugins/vlan.md", 6],
+  ["docs/runtimes/podman.md", 20],
+  ["docs/runtimes/buildah.md", 7],
 ] as const)
   test(`the tests that ${page} names exist`, () => {
     const named = [...read(page).matchAll(/`([\w./-]+\.ts)` "(.*?)"(?=<br>| \||\))/g)];

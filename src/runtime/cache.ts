@@ -122,7 +122,7 @@ function parseEntry(host: Host, entry: JsonObject): CachedAttachment | undefined
     network: networkName,
     containerId,
     ifName,
-    netns: isText(netns) ? netns : sandboxOf(result, ifName),
+    netns: typeof netns === "string" ? netns : sandboxOf(result, ifName),
     config: configBytes === undefined ? "" : host.decode(configBytes),
     args: Array.isArray(cniArgs) ? cniArgs.filter(isPair) : [],
     capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
@@ -130,9 +130,10 @@ function parseEntry(host: Host, entry: JsonObject): CachedAttachment | undefined
   };
 }
 
-/** libcni did not keep the namespace before its release 1.2; the result's interface tells it. */
+/** The namespace that the result tells. The libcni of podman, buildah and containerd's older releases writes no `netns`. */
 function sandboxOf(result: unknown, ifName: string): string {
-  const interfaces = isObject(result) && Array.isArray(result["interfaces"]) ? result["interfaces"] : [];
+  const interfaces = isObject(result) ? result["interfaces"] : undefined;
+  if (!Array.isArray(interfaces)) return "";
   const own = interfaces.find((each) => isObject(each) && each["name"] === ifName && isText(each["sandbox"]));
   return own?.sandbox ?? "";
 }

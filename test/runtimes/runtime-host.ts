@@ -187,5 +187,7 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     ${cgroups.mountScript()}
     ip link set lo up
     echo ready
-    exec cat -`;
+    # This shell is the first process, and buries the orphans while it waits.
+    cat -
+    exit`;
 }

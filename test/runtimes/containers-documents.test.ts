@@ -1,0 +1,44 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { plumb } from "../programs.ts";
+import { root } from "../root.ts";
+import { BUILDAH_PROGRAMS } from "./buildah.ts";
+import { bootForContainers, PODMAN_PROGRAMS } from "./podman.ts";
+import { IMAGE_ARCHIVE, withPrograms } from "./runtime-host.ts";
+
+// All commands of podman's and buildah's pages, pasted one after the other into a shell of a new machine.
+
+const pages: Record<string, { programs: readonly string[]; load: string; printed: RegExp }> = {
+  podman: {
+    programs: PODMAN_PROGRAMS,
+    load: `podman load --quiet --input ${IMAGE_ARCHIVE} && podman tag localhost/box:1 localhost/busybox`,
+    printed:
+      /^cni$.*^it works$.*"office".*^10\.77\.0\.2$.*kept +[0-9a-f]{64}\/eth0$.*tcp \. 8080 comment "office\/.*: 10\.77\.0\.2 \. 80/ms,
+  },
+  buildah: {
+    programs: BUILDAH_PROGRAMS,
+    load: `buildah pull --quiet docker-archive:${IMAGE_ARCHIVE} && buildah tag localhost/box:1 localhost/busybox`,
+    printed: /inet 10\.88\.\d+\.\d+\/16.*STEP 2\/2: RUN ip route.*network podman: 0 kept, 0 removed/s,
+  },
+};
+
+for (const [page, { programs, load, printed }] of Object.entries(pages))
+  test(`${page}: the commands of docs/runtimes/${page}.md`, withPrograms(programs), async (t) => {
+    const blocks = readFileSync(join(root, `docs/runtimes/${page}.md`), "utf8").matchAll(
+      /^```sh\n(.*?)^```/gms,
+    );
+    const host = await bootForContainers(t, "");
+    // The images come from the world; sudo passes the command on, as env does.
+    host.must("sh", "-ec", load);
+    const script = `mkdir /run/programs; cp ${plumb} /run/programs/plumb; ln -s "$(command -v env)" /run/programs/sudo
+      PATH=/run/programs:$PATH; cd /run; set -e
+      ${[...blocks].map(([, commands]) => commands).join("")}`;
+    const { code, stdout, stderr } = host.exec(["sh", "-c", script]);
+    assert.equal(code, 0, stderr);
+    // buildah tells its progress there.
+    assert.doesNotMatch(stderr, /plumb|level=|Error/);
+    assert.match(stdout, printed);
+    assert.deepEqual([host.veths(), host.reserved("podman"), host.reserved("office")], [[], {}, {}]);
+  });
