@@ -13,7 +13,8 @@ function titlesIn(text: string): string[] {
 for (const [page, least] of [
   ["docs/specification.md", 80],
   ["docs/differences.md", 30],
-  ["docs/runtimes/docker.md", 7],
+  ["docs/runtimes/docker.md", 9],
+  ["docs/runtimes/namespace.md", 1],
   ["docs/plugins/bandwidth.md", 7],
   ["docs/plugins/bridge.md", 19],
   ["docs/plugins/dhcp.md", 25],

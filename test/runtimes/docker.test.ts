@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isDeepStrictEqual } from "node:util";
 import { outside } from "../e2e/answering.ts";
 import { Program, until } from "../e2e/program.ts";
 import { Docker, office } from "./docker.ts";
@@ -274,7 +273,8 @@ describe("docker", withPrograms(["dockerd", "docker", "containerd", "runc"]), ()
     docker.run("plain");
     docker.must("rm", "--force", "web", "plain");
     docker.host.must("ip", "link", "delete", "up0");
-    await events.until("nothing left", () => isDeepStrictEqual(docker.left(), before), 60);
+    await events.until("the last DEL", () => docker.left().results === "", 60);
+    assert.deepEqual(docker.left(), before);
     assert.equal(events.output, "");
   });
 
