@@ -65,13 +65,13 @@ export class ObservedHost extends Host {
   }
 }
 
-/** The calls that may take time, with a span each. */
+/** The calls with spans: for each message to the kernel by netlink, and for whatever takes long. */
 function tracedCalls(sys: Sys, tracer: Tracer): Sys {
   const protocols = new Map<number, number>();
   /** The last message to the kernel; its answer may still come. */
   let asked: { fd: number; end(): void } | undefined;
   return {
-    ...sys,
+    ...slowCalls(sys, tracer),
     socket(nsFd, domain, type, protocol) {
       const fd = sys.socket(nsFd, domain, type, protocol);
       if (fd >= 0 && domain === AF_NETLINK) protocols.set(fd, protocol);
@@ -92,18 +92,27 @@ function tracedCalls(sys: Sys, tracer: Tracer): Sys {
       if (asked?.fd === fd) asked.end();
       return result;
     },
-    poll(fds, timeoutMs) {
-      if (timeoutMs <= 0) return sys.poll(fds, timeoutMs);
-      const span = tracer.begin("wait", SpanKind.Internal);
-      const result = sys.poll(fds, timeoutMs);
-      tracer.finish(span);
-      return result;
-    },
-    flock(fd, operation, timeoutMs) {
-      const span = tracer.begin("wait for a lock", SpanKind.Internal);
-      const result = sys.flock(fd, operation, timeoutMs);
-      tracer.finish(span);
-      return result;
-    },
   };
+}
+
+/** Where time may go that no other span explains: locks, files of the kernel, the end of a socket. */
+const SLOW_NS = 1e6;
+
+function slowCalls(sys: Sys, tracer: Tracer): Sys {
+  const wrapped = Object.entries(sys).map(([name, call]: [string, (...args: unknown[]) => unknown]) => [
+    name,
+    // A program has its span.
+    name === "run"
+      ? call
+      : (...args: unknown[]) => {
+          const startNs = tracer.now();
+          const result = call(...args);
+          if (tracer.now() - startNs >= SLOW_NS) {
+            const path = args.find((arg) => typeof arg === "string" && arg.startsWith("/"));
+            tracer.finish(tracer.begin(name, SpanKind.Internal, { "file.path": path as string }, startNs));
+          }
+          return result;
+        },
+  ]);
+  return Object.fromEntries(wrapped);
 }

@@ -49,8 +49,7 @@ export class Tracer {
   }
 
   /** A span that has begun, inside of the last one that was entered. It counts once `finish` was called, or at the end. */
-  begin(name: string, kind: Span["kind"], attributes: Attributes = {}): Span {
-    const startNs = this.now();
+  begin(name: string, kind: Span["kind"], attributes: Attributes = {}, startNs = this.now()): Span {
     const parentSpanId = this.#parents.at(-1);
     const ids = { traceId: this.traceId, spanId: newSpanId(this.#host), parentSpanId };
     const span: Span = {

@@ -303,6 +303,17 @@ export const fileCases: readonly Case[] = [
     },
   },
   {
+    name: "a regular file takes any number of bytes at once",
+    level: "fake",
+    run({ host, directory }) {
+      const { sys } = host;
+      const fd = host.open(`${directory}/file`, O_WRONLY | O_CREAT);
+      equal(sys.write(fd, new Uint8Array(100_000), 0), 100_000);
+      host.close(fd);
+      equal(host.stat(`${directory}/file`).size, 100_000);
+    },
+  },
+  {
     name: "a FIFO blocks nobody: not who opens it, not who reads, not who writes",
     level: "kernel",
     run({ host, directory }) {
@@ -317,7 +328,8 @@ export const fileCases: readonly Case[] = [
       truthy(host.clock(1) - start >= 58e6, "waited twice 30 ms, less what rounding takes");
       const writer = host.open(fifo, O_WRONLY);
       const page = new Uint8Array(4096);
-      let written = 0;
+      let written = sys.write(writer, new Uint8Array(9000), 30);
+      equal(written, 4096);
       for (let result = 0; result >= 0; written += Math.max(0, result)) {
         result = sys.write(writer, page, 30);
         if (result < 0) fails(result, "ETIMEDOUT", "writing to a full pipe");

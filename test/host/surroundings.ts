@@ -41,6 +41,7 @@ export const surroundingsCases: readonly Case[] = [
       equal(host.variable(name!), entries.length > 0 ? value : undefined);
       equal(host.variable("PLUMB_TEST_NO_SUCH_VARIABLE"), undefined);
       equal(host.variable(""), undefined);
+      equal(host.variable("PATH\0"), undefined);
       truthy(host.argv().length > 0, "there is a first argument");
     },
   },
