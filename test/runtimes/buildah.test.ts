@@ -31,7 +31,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   await answer(t, outside, 7);
 
   await t.test(
-    "buildah: run: a command in a container has address, route and the world",
+    "run: a command in a container has address, route and the world",
     buildah.case(() => {
       const box = buildah.from("box");
       assert.match(
@@ -47,7 +47,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: run of a command that fails",
+    "run of a command that fails",
     buildah.case(() => {
       const box = buildah.from("box");
       assert.equal(buildah.exec("run", box, "sh", "-c", "exit 3").code, 3);
@@ -56,7 +56,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: what one that is killed leaves, plumb gc removes",
+    "what one that is killed leaves, plumb gc removes",
     buildah.case(async (t) => {
       const box = buildah.from("box");
       const program = new Program(t, host, ["buildah", "run", box, "sh", "-c", "echo started; sleep 600"]);
@@ -74,7 +74,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: run with a network of one's own (--network), and without one",
+    "run with a network of one's own (--network), and without one",
     buildah.case(() => {
       host.network("office", OFFICE);
       const box = buildah.from("box");
@@ -89,7 +89,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: build: RUN steps fetch from the world",
+    "build: RUN steps fetch from the world",
     buildah.case(() => {
       const folder = buildah.containerfile(
         "fetch",
@@ -107,7 +107,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: build with a RUN step that fails",
+    "build with a RUN step that fails",
     buildah.case(() => {
       const folder = buildah.containerfile("failing", `RUN wget -q -O /page ${SOURCE}`, "RUN exit 5");
       const { code, stderr } = buildah.exec("build", "--tag=localhost/failing:1", folder);
@@ -117,7 +117,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: five builds at once",
+    "five builds at once",
     buildah.case(async () => {
       const names = Array.from({ length: 5 }, (_, index) => `build${index}`);
       const built = await Promise.all(
@@ -131,7 +131,7 @@ test("buildah", withPrograms(BUILDAH_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "buildah: a plugin's error is shown once, in the step that failed, what it writes on stderr nowhere",
+    "a plugin's error is shown once, in the step that failed, what it writes on stderr nowhere",
     buildah.case(() => {
       host.network("office", {
         ...OFFICE,

@@ -5,7 +5,7 @@ import { outside } from "../e2e/answering.ts";
 import { until } from "../e2e/program.ts";
 import type { Container, Outcome, Scope } from "../e2e/world.ts";
 import { PAGE } from "./image.ts";
-import { bootForContainers, CNI_BACKEND, page, stateOf } from "./podman.ts";
+import { bootForContainers, CNI_BACKEND, page } from "./podman.ts";
 import { IMAGE_ARCHIVE, type RuntimeHost, side } from "./runtime-host.ts";
 
 export const BUILDAH_PROGRAMS = ["buildah", "runc", "curl", "busybox"];
@@ -69,10 +69,10 @@ export class Buildah {
   /** A case after which the machine must be as it was. What one that fails leaves is taken away. */
   case(body: (t: TestContext) => void | Promise<void>): (t: TestContext) => Promise<void> {
     return async (t) => {
-      const before = stateOf(this.host);
+      const before = this.host.remains();
       try {
         await body(t);
-        assert.deepEqual(stateOf(this.host), before);
+        assert.deepEqual(this.host.remains(), before);
       } finally {
         this.exec("rm", "--all");
       }

@@ -40,7 +40,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   };
 
   await t.test(
-    "podman: no address is left: the error names the range, and what to do",
+    "no address is left: the error names the range, and what to do",
     podman.case(() => {
       podman.network("tiny", "--subnet=10.100.0.0/30");
       podman.serve("one", "--net=tiny");
@@ -57,7 +57,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a static address taken twice",
+    "a static address taken twice",
     podman.case(() => {
       podman.network("office", "--subnet=10.100.1.0/24");
       podman.serve("one", "--net=office", "--ip=10.100.1.9");
@@ -74,7 +74,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a wrong value in a configuration",
+    "a wrong value in a configuration",
     podman.case(() => {
       podman.network("office", "--subnet=10.100.2.0/24");
       edit("office", '"hairpinMode": true', '"hairpinMode": true, "vlan": 5000');
@@ -89,7 +89,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a configuration that is no JSON: podman names the file, and goes on with the others",
+    "a configuration that is no JSON: podman names the file, and goes on with the others",
     podman.case(() => {
       host.write("/etc/cni/net.d/broken.conflist", "{");
       const { code, stderr } = podman.exec("run", "--rm", IMAGE, "true");
@@ -104,7 +104,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a plugin that is missing: podman names it, and knows no such network",
+    "a plugin that is missing: podman names it, and knows no such network",
     podman.case(() => {
       podman.network("office", "--subnet=10.100.3.0/24");
       edit("office", '"portmap"', '"nosuch"');
@@ -118,7 +118,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: an IPAM plugin that is missing",
+    "an IPAM plugin that is missing",
     podman.case(() => {
       podman.network("office", "--subnet=10.100.4.0/24");
       edit("office", '"host-local"', '"nosuch"');
@@ -139,7 +139,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a bridge that may not be configured, for /proc/sys is read-only",
+    "a bridge that may not be configured, for /proc/sys is read-only",
     podman.case(() => {
       podman.network("office", "--subnet=10.100.5.0/24");
       host.must("sysctl", "-q", "-w", "net.ipv4.conf.all.forwarding=0");
@@ -156,7 +156,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a DEL that fails is told, and plumb gc removes what it left",
+    "a DEL that fails is told, and plumb gc removes what it left",
     podman.case(() => {
       podman.network("office", "--subnet=10.100.6.0/24");
       podman.serve("one", "--net=office");
@@ -180,7 +180,7 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: what plugins write on stderr is shown nowhere, whether they succeed or fail",
+    "what plugins write on stderr is shown nowhere, whether they succeed or fail",
     podman.case(() => {
       const env = beforeEachPlugin(host, "echo a word from $name >&2");
       const attached = host.exec(["podman", "run", "--rm", IMAGE, "true"], { env });

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { until } from "../e2e/program.ts";
+import { plumb } from "../programs.ts";
 import { IMAGE } from "./image.ts";
-import { beforeEachPlugin, PODMAN_PROGRAMS, Podman, page, serving, shows, stateOf } from "./podman.ts";
+import { beforeEachPlugin, PODMAN_PROGRAMS, Podman, page, serving, shows } from "./podman.ts";
 import { type RuntimeHost, withPrograms } from "./runtime-host.ts";
 
 // What becomes of a container's networks while it lives, and when it ends, however that is.
@@ -12,7 +13,7 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   const { host, outside } = podman;
 
   await t.test(
-    "podman: network connect and disconnect of a running container",
+    "network connect and disconnect of a running container",
     podman.case(async () => {
       podman.network("east", "--subnet=10.99.0.0/24");
       podman.network("west", "--subnet=10.99.1.0/24");
@@ -38,7 +39,7 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   );
 
   await t.test(
-    "podman: restart, and stop and start: static address, MAC and ports are as before",
+    "restart, and stop and start: static address, MAC and ports are as before",
     podman.case(async () => {
       podman.network("office", "--subnet=10.99.2.0/24");
       const mac = "02:00:5e:00:53:04";
@@ -62,13 +63,13 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   );
 
   await t.test(
-    "podman: a container that ends by itself gives back all it had, and --rm removes it",
+    "a container that ends by itself gives back all it had, and --rm removes it",
     podman.case(async () => {
-      const before = stateOf(host);
+      const before = host.remains();
       podman.must("run", "--detach", "--name=one", "--publish=8080:80", IMAGE, "true");
       podman.must("wait", "one");
       // conmon has podman clean up, after it has told of the end.
-      await until("the clean-up", () => JSON.stringify(stateOf(host)) === JSON.stringify(before));
+      await until("the clean-up", () => JSON.stringify(host.remains()) === JSON.stringify(before));
       podman.remove("one");
       podman.must("run", "--detach", "--rm", "--name=two", "--publish=8080:80", IMAGE, "true");
       await until("the removal", () => podman.exec("container", "exists", "two").code === 1);
@@ -76,7 +77,7 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   );
 
   await t.test(
-    "podman: rm of a container after kill -9 of it and of its monitor",
+    "rm of a container after kill -9 of it and of its monitor",
     podman.case(async () => {
       podman.serve("one", "--publish=8080:80");
       const pids = podman.inspect("one", ".State.ConmonPid}} {{.State.Pid").split(" ");
@@ -90,7 +91,24 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   );
 
   await t.test(
-    "podman: network reload brings back what a flush of the rules took away",
+    "rm of a container whose namespace has gone: podman calls no DEL, plumb gc removes what is left",
+    podman.case(() => {
+      const one = podman.serve("one", "--publish=8080:80");
+      podman.serve("two");
+      host.must("umount", one.netns);
+      host.must("rm", one.netns);
+      const { code, stderr } = podman.exec("rm", "--force", "--time=0", "one");
+      assert.equal(code, 0, stderr);
+      assert.equal(Object.keys(host.reserved("podman")).length, 2);
+      host.must(plumb, "gc", "podman");
+      assert.equal(Object.keys(host.reserved("podman")).length, 1);
+      assert.ok(podman.container("two").pings("192.0.2.2"));
+      podman.remove("two");
+    }),
+  );
+
+  await t.test(
+    "network reload brings back what a flush of the rules took away",
     podman.case(async () => {
       podman.network("office", "--ipv6", "--subnet=10.99.3.0/24", "--subnet=fd99:3::/64");
       const one = podman.serve("one", "--net=office", "--ip=10.99.3.7", "--publish=8080:80");
@@ -118,7 +136,7 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   );
 
   await t.test(
-    "podman: ten containers at once, each with its address and port",
+    "ten containers at once, each with its address and port",
     podman.case(async () => {
       const names = Array.from({ length: 10 }, (_, index) => `c${index}`);
       const started = await Promise.all(
@@ -145,7 +163,7 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
   );
 
   await t.test(
-    "podman: what it calls: VERSION, ADD and DEL, never CHECK",
+    "what it calls: VERSION, ADD and DEL, never CHECK",
     podman.case(() => {
       const env = beforeEachPlugin(host, "echo $CNI_COMMAND $name >> /run/calls");
       const command = ["podman", "run", "--rm", "--publish=8080:80", IMAGE, "true"];
@@ -162,8 +180,8 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
     }),
   );
 
-  await t.test("podman: system reset removes containers and networks", () => {
-    const before = stateOf(host);
+  await t.test("system reset removes containers and networks", () => {
+    const before = host.remains();
     podman.network("office", "--subnet=10.99.4.0/24");
     podman.serve("one", "--net=office", "--publish=8080:80", "--stop-timeout=0");
     podman.serve("two");
@@ -172,7 +190,7 @@ test("podman: the life of containers", withPrograms(PODMAN_PROGRAMS), async (t) 
     assert.equal(podman.must("ps", "--all", "--format={{.Names}}"), "one");
     const { code } = podman.exec("system", "reset", "--force");
     assert.equal(code, 0);
-    assert.deepEqual(stateOf(host), before);
+    assert.deepEqual(host.remains(), before);
   });
 });
 

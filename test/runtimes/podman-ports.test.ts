@@ -13,7 +13,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   const { host, outside } = podman;
 
   await t.test(
-    "podman: a published port: from the host, another machine, another container and itself",
+    "a published port: from the host, another machine, another container and itself",
     podman.case(async () => {
       podman.network("office", "--subnet=10.98.0.0/24");
       const one = podman.serve("one", "--net=office", "--publish=8080:80");
@@ -29,7 +29,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a published UDP port, and the same port by TCP",
+    "a published UDP port, and the same port by TCP",
     podman.case(async (t) => {
       const one = podman.serve("one", "--publish=5353:80", "--publish=5353:53/udp");
       await answer(t, one, 53);
@@ -45,7 +45,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a port published at one address of the host",
+    "a port published at one address of the host",
     podman.case(async () => {
       podman.serve("one", "--publish=127.0.0.1:8081:80");
       podman.serve("two", "--publish=192.0.2.1:8081:80");
@@ -57,7 +57,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a range of ports",
+    "a range of ports",
     podman.case(async (t) => {
       const publish = ["--publish=9000-9002:80-82", "--publish=9000-9002:80-82/udp"];
       const one = podman.serve("one", ...publish);
@@ -72,7 +72,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a published port of a network with IPv6",
+    "a published port of a network with IPv6",
     podman.case(async () => {
       podman.network("both", "--ipv6", "--subnet=10.98.1.0/24", "--subnet=fd98:1::/64");
       podman.serve("one", "--net=both", "--publish=8080:80", "--publish=[::1]:8081:80");
@@ -84,7 +84,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a port that podman chooses",
+    "a port that podman chooses",
     podman.case(async () => {
       podman.serve("one", "--publish=80");
       const [, port] = /^80\/tcp -> 0\.0\.0\.0:(\d+)$/.exec(podman.must("port", "one"))!;
@@ -94,7 +94,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a port taken twice is refused, its holder keeps it, and the next one gets it",
+    "a port taken twice is refused, its holder keeps it, and the next one gets it",
     podman.case(async () => {
       podman.serve("one", "--publish=8082:80");
       const { code, stderr } = podman.exec(
@@ -116,7 +116,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a port that a program of the host has is refused, and nothing is left",
+    "a port that a program of the host has is refused, and nothing is left",
     podman.case(async (t) => {
       const program = ["setpriv", "--pdeathsig", "KILL", "busybox", "httpd", "-f", "-p", "8083"];
       const server = host.spawn(t, ...program);
@@ -129,7 +129,7 @@ test("podman: published ports", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a pod: two containers in one namespace, with its ports and address",
+    "a pod: two containers in one namespace, with its ports and address",
     podman.case(async () => {
       podman.network("office", "--subnet=10.98.2.0/24");
       const infra = ["--infra-image", IMAGE, "--infra-command", "/bin/sleep inf"];

@@ -13,7 +13,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   await answer(t, outside, 7);
 
   await t.test(
-    "podman: the default network: host, containers and the world beyond are reached",
+    "the default network: host, containers and the world beyond are reached",
     podman.case(async () => {
       const [one, two] = [podman.serve("one"), podman.serve("two")];
       const [address] = one.addresses();
@@ -31,7 +31,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a network with its own subnet, range and gateway",
+    "a network with its own subnet, range and gateway",
     podman.case(async () => {
       const list = podman.network(
         "office",
@@ -55,7 +55,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a network with IPv4 and IPv6",
+    "a network with IPv4 and IPv6",
     podman.case(async () => {
       podman.network("both", "--ipv6", "--subnet=10.97.2.0/24", "--subnet=fd97:2::/64");
       const [one, two] = [podman.serve("one", "--net=both"), podman.serve("two", "--net=both")];
@@ -75,7 +75,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: an internal network has no way out",
+    "an internal network has no way out",
     podman.case(async () => {
       podman.network("inner", "--internal", "--subnet=10.97.3.0/24");
       const [one, two] = [podman.serve("one", "--net=inner"), podman.serve("two", "--net=inner")];
@@ -88,7 +88,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: isolated networks do not reach one another",
+    "isolated networks do not reach one another",
     podman.case(async () => {
       for (const [name, subnet] of [
         ["east", "10.97.4.0/24"],
@@ -107,7 +107,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a network with an MTU",
+    "a network with an MTU",
     podman.case(() => {
       podman.network("narrow", "--opt=mtu=1400", "--subnet=10.97.6.0/24");
       assert.equal(podman.serve("one", "--net=narrow").link().mtu, 1400);
@@ -117,7 +117,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a network in a VLAN",
+    "a network in a VLAN",
     podman.case(async (t) => {
       const { code } = host.exec(["ip", "link", "add", "vlans", "type", "bridge", "vlan_filtering", "1"]);
       if (code !== 0) return t.skip("NOT RUN: bridges of this kernel have no VLANs");
@@ -145,7 +145,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   }
 
   await t.test(
-    "podman: a macvlan network: containers are in the network of its parent",
+    "a macvlan network: containers are in the network of its parent",
     podman.case(() =>
       withLan("", "10.97.8.254/24", async () => {
         const subnet = ["--subnet=10.97.8.0/24", "--gateway=10.97.8.254"];
@@ -164,7 +164,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: an ipvlan network: containers share the address of the card",
+    "an ipvlan network: containers share the address of the card",
     podman.case((t) =>
       withLan("10.97.9.1/24", "10.97.9.254/24", async () => {
         if (host.exec(["ip", "link", "add", "ipv0", "link", "lan0", "type", "ipvlan"]).code !== 0)
@@ -183,7 +183,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: static addresses and MAC (--ip, --ip6, --mac-address)",
+    "static addresses and MAC (--ip, --ip6, --mac-address)",
     podman.case(async () => {
       podman.network("both", "--ipv6", "--subnet=10.97.10.0/24", "--subnet=fd97:10::/64");
       const one = podman.serve(
@@ -199,7 +199,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: two networks on a container, each with address, MAC and interface name (--net NAME:ip=…,mac=…,interface_name=…)",
+    "two networks on a container, each with address, MAC and interface name (--net NAME:ip=…,mac=…,interface_name=…)",
     podman.case(async () => {
       podman.network("east", "--subnet=10.97.11.0/24");
       podman.network("west", "--subnet=10.97.12.0/24");
@@ -220,7 +220,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: --net=none and --net=host call no plugin",
+    "--net=none and --net=host call no plugin",
     podman.case(() => {
       const links = (net: string) =>
         podman.must("run", "--rm", net, IMAGE, "ls", "/sys/class/net").split("\n");
@@ -230,7 +230,7 @@ test("podman: networks", withPrograms(PODMAN_PROGRAMS), async (t) => {
   );
 
   await t.test(
-    "podman: a network in use is not removed, but with --force; then its bridge is gone",
+    "a network in use is not removed, but with --force; then its bridge is gone",
     podman.case(() => {
       const list = podman.network("office", "--subnet=10.97.13.0/24");
       podman.serve("one", "--net=office");

@@ -49,18 +49,6 @@ export function beforeEachPlugin(host: RuntimeHost, line: string): Record<string
   return { CONTAINERS_CONF: `${folder}.conf` };
 }
 
-/** What networks of containers may leave in a machine. */
-export function stateOf(host: RuntimeHost): Json {
-  const lines = (script: string) => host.exec(["sh", "-c", script]).stdout.split("\n").sort();
-  const { rules, ...others } = host.state();
-  return {
-    ...others,
-    rules: rules.sort(),
-    namespaces: lines("ls /run/netns"),
-    records: lines("find /run/cni /var/lib/cni/results /var/lib/cni/tuning -type f"),
-  };
-}
-
 /** A command that serves `name` as a web page. */
 export const serving = (name: string, port = 80): string[] => [
   "sh",
@@ -152,10 +140,10 @@ export class Podman {
   /** A case after which the machine must be as it was. What one that fails leaves is taken away. */
   case(body: (t: TestContext) => void | Promise<void>): (t: TestContext) => Promise<void> {
     return async (t) => {
-      const before = stateOf(this.host);
+      const before = this.host.remains();
       try {
         await body(t);
-        assert.deepEqual(stateOf(this.host), before);
+        assert.deepEqual(this.host.remains(), before);
       } finally {
         this.exec("pod", "rm", "--force", "--all", "--time=0");
         this.exec("rm", "--force", "--all", "--time=0");
