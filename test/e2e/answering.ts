@@ -23,8 +23,12 @@ socket.on("message", (answer) => console.log(String(answer))).bind(50505, () => 
   setInterval(() => socket.send("who?", port, address), 20);
 });`;
 
-/** Answers at these ports, by TCP and UDP: the container's ID, or `host`, and the address of who asks. */
-export async function answer(t: TestContext, at: World | Container, ...ports: number[]): Promise<void> {
+/** Answers at these ports, by TCP and UDP: the container's ID, or `host`, and the address of who asks. Gives who does. */
+export async function answer(
+  t: TestContext,
+  at: World | Container,
+  ...ports: number[]
+): Promise<ReturnType<World["spawn"]>> {
   const [world, id, entering] =
     at instanceof World ? [at, "host", []] : [at.world, at.id, ["ip", "netns", "exec", at.id]];
   const command = [...entering, process.execPath, "-e", SERVER, id, ...ports.map(String)];
@@ -33,6 +37,7 @@ export async function answer(t: TestContext, at: World | Container, ...ports: nu
     assert.equal(line, "ready");
     break;
   }
+  return server;
 }
 
 /** What is answered to who asks from the host or a container; "" if nothing is. */

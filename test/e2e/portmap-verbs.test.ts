@@ -78,6 +78,47 @@ test("rules of other implementations go, those for other networks and containers
   }
 });
 
+/** The table as the reference makes it for c1: a rule for each port, and none of our maps. */
+const BY_REFERENCE = `table ip cni_hostport {
+  chain hostports {
+    tcp dport 8080 dnat to 10.1.0.2:80 comment "c1"
+    ip daddr 192.0.2.1 tcp dport 8081 dnat to 10.1.0.2:80 comment "c1"
+  }
+  chain hostip_hostports { }
+  chain hostports_all { jump hostip_hostports; jump hostports; }
+  chain prerouting { type nat hook prerouting priority dstnat; fib daddr type local jump hostports_all; }
+  chain output { type nat hook output priority -100; fib daddr type local jump hostports_all; }
+  chain masquerading {
+    type nat hook postrouting priority srcnat
+    ip saddr 10.1.0.2 ip daddr 10.1.0.2 masquerade comment "c1"
+    ip saddr 127.0.0.1 ip daddr 10.1.0.2 masquerade comment "c1"
+  }
+}`;
+test("CHECK is content with what the reference has made by nftables, and finds what it lacks", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const v4 = { ...bridge, ipam: { ...bridge.ipam, ranges: bridge.ipam.ranges.slice(0, 1), routes: [] } };
+  const result = w.add(v4, c1);
+  const config = portmap(["8080:80", "192.0.2.1:8081:80"]);
+  for (const mapping of config.runtimeConfig.portMappings) mapping.protocol = "tcp";
+  w.must("sysctl", "-q", "net.ipv4.conf.br0.route_localnet=1");
+  const load = (text: string) => assert.equal(w.exec(["nft", "-f", "-"], { input: text }).stderr, "");
+  for (const [whole, spoilt, msg] of [
+    ["", "", undefined],
+    ["8080 dnat to 10.1.0.2", "8080 dnat to 10.1.0.9", "host port 8080/tcp is not forwarded"],
+    ["8081 dnat to 10.1.0.2:80", "8081 dnat to 10.1.0.2:81", "host port 192.0.2.1:8081/tcp is not forwarded"],
+    ['10.1.0.2:80 comment "c1"', '10.1.0.2:80 comment "c9"', "host port 8080/tcp is not forwarded"],
+    [/ip saddr .*/g, "", "forwarded connections are not masqueraded"],
+    ["-100; fib daddr type local jump hostports_all", "-100", "forwarding of ports is not in effect"],
+    ["jump hostports;", "", "forwarding of ports is not in effect"],
+  ] as const) {
+    load(BY_REFERENCE.replace(whole, spoilt));
+    if (msg === undefined) w.check(config, c1, result);
+    else assert.equal(w.refused("CHECK", config, c1, { prevResult: result }).msg, msg);
+    w.must("nft", "delete", "table", "ip", "cni_hostport");
+  }
+});
+
 test(
   "DEL removes what the reference has made, and the reference what ours has by iptables",
   besideReference,

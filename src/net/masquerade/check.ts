@@ -2,15 +2,19 @@ import { countUses } from "../../netlink/nftables/chain.ts";
 import { isMadeOf } from "../../netlink/nftables/compare.ts";
 import { listRules } from "../../netlink/nftables/rule.ts";
 import { damaged } from "../damaged.ts";
+import { eitherOf } from "../iptables/either.ts";
 import { saveIptables } from "../iptables/programs.ts";
 import { iptablesRules } from "./iptables.ts";
 import { CHECKS, leavingNetwork, POSTROUTING, POSTROUTING_RULES } from "./masquerade.ts";
 import { type MasqueradeWish, ownerHash } from "./owner.ts";
 
-/** Throws (code 100) unless all is there that `masquerade` makes for these addresses. */
+/**
+ * Throws (code 100) unless all is there that `masquerade` makes for these addresses. Where no backend is named, it may be
+ * by iptables too: the reference prefers that.
+ */
 export function checkMasquerade(wish: MasqueradeWish): void {
   if (wish.backend === "iptables") checkByIptables(wish);
-  else checkByNftables(wish);
+  else eitherOf(() => checkByNftables(wish), wish.backend === undefined && (() => checkByIptables(wish)));
 }
 
 function checkByNftables({ netns: { host, netfilter }, addresses, ...owner }: MasqueradeWish): void {

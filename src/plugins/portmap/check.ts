@@ -1,11 +1,16 @@
 import { damaged } from "../../net/damaged.ts";
 import { checkIptablesForwards } from "../../net/hostports/iptables-check.ts";
 import { checkNftablesForwards } from "../../net/hostports/nftables-check.ts";
+import type { PortForwardWish } from "../../net/hostports/wish.ts";
+import { eitherOf } from "../../net/iptables/either.ts";
 import { linkTo, loopbackTarget } from "../../net/route-localnet.ts";
 import { readSysctl } from "../../net/sysctl.ts";
 import { getLinkByIndex } from "../../netlink/link.ts";
 import type { CheckRequest } from "../../plugin/types.ts";
 import { backendOf, type PortmapConfig, wishOf } from "./config.ts";
+
+const hasConditions = ({ conditionsV4, conditionsV6 }: PortForwardWish) =>
+  conditionsV4.length + conditionsV6.length > 0;
 
 /** Throws if a port is not forwarded as ADD has left it. */
 export function check(request: CheckRequest<PortmapConfig>): void {
@@ -16,7 +21,11 @@ export function check(request: CheckRequest<PortmapConfig>): void {
   const wish = wishOf(request, prevResult);
   if (wish.mappings.length === 0) return;
   if (backend === "iptables") checkIptablesForwards(wish);
-  else checkNftablesForwards(wish);
+  else {
+    // The reference prefers iptables; its conditions are in another language.
+    const isUnsaid = config.backend === undefined && !hasConditions(wish);
+    eitherOf(() => checkNftablesForwards(wish), isUnsaid && (() => checkIptablesForwards(wish)));
+  }
   const local = loopbackTarget(wish);
   const index = local && linkTo(hostNetns, local);
   const link = index && hostNetns.route.query(getLinkByIndex(index));
