@@ -1,6 +1,11 @@
+import type { Outcome, Scope } from "../test/e2e/world.ts";
+import { Buildah } from "../test/runtimes/buildah.ts";
 import { Containerd } from "../test/runtimes/containerd.ts";
 import { Cri } from "../test/runtimes/cri.ts";
+import { ALOOF, Docker } from "../test/runtimes/docker.ts";
+import { IMAGE } from "../test/runtimes/image.ts";
 import { bridged, portmap } from "../test/runtimes/networks.ts";
+import { Podman } from "../test/runtimes/podman.ts";
 import { RuntimeHost } from "../test/runtimes/runtime-host.ts";
 import { type Figure, figureOf } from "./figure.ts";
 import { type Samples, turns } from "./harness.ts";
@@ -11,6 +16,7 @@ type Plugins = "ours" | "reference";
 const SIDES: readonly Plugins[] = ["ours", "reference"];
 /** A runtime takes some tenths of a second for a container. */
 const MOST_RUNS = 20;
+const FIRST_PORT = 8000;
 const office = bridged("office", { subnets: ["10.88.0.0/16"] }, portmap);
 
 /** What a runtime does for a container, on one side's plugins: a step each, and what it leaves to be done off the clock. */
@@ -47,7 +53,16 @@ export async function runtimes({ runs }: World): Promise<Figure[]> {
   }
 }
 
-async function boot(scope: Parameters<typeof RuntimeHost.boot>[0], side: Plugins): Promise<Steps> {
+async function boot(scope: Scope, side: Plugins): Promise<Steps> {
+  return {
+    ...(await containerdSteps(scope, side)),
+    ...(await podmanSteps(scope, side)),
+    ...(await buildahSteps(scope, side)),
+    ...(await dockerSteps(scope, side)),
+  };
+}
+
+async function containerdSteps(scope: Scope, side: Plugins): Promise<Steps> {
   const host = await RuntimeHost.boot(scope, ["runtimes"], side);
   host.network("10-office", office);
   const containerd = await Containerd.start(scope, host);
@@ -55,15 +70,46 @@ async function boot(scope: Parameters<typeof RuntimeHost.boot>[0], side: Plugins
   await cri.hasRead(office);
   let pod = "";
   return {
-    "ctr run --cni true": (round) => succeed(containerd.run(`c${round}`, "true")),
+    "ctr run --rm --cni": (round) => succeed(containerd.run(`c${round}`, "true")),
     "CRI RunPodSandbox, a port": async (round) => {
-      pod = await cri.run(`pod${round}`, { portMappings: [{ containerPort: 80, hostPort: 8000 + round }] });
+      pod = await cri.run(`pod${round}`, {
+        portMappings: [{ containerPort: 80, hostPort: FIRST_PORT + round }],
+      });
     },
     "CRI StopPodSandbox": () => cri.stop(pod),
   };
 }
 
-async function succeed(outcome: ReturnType<RuntimeHost["run"]>): Promise<void> {
+async function podmanSteps(scope: Scope, side: Plugins): Promise<Steps> {
+  const podman = await Podman.start(scope, side);
+  podman.network("office", "--subnet", "10.89.0.0/16");
+  const run = ["run", "--rm", "--network", "office"];
+  return {
+    "podman run --rm": () => succeed(podman.run(...run, IMAGE, "true")),
+    "podman run --rm --publish": (round) =>
+      succeed(podman.run(...run, "--publish", `${FIRST_PORT + round}:80`, IMAGE, "true")),
+  };
+}
+
+async function buildahSteps(scope: Scope, side: Plugins): Promise<Steps> {
+  const buildah = await Buildah.start(scope, side);
+  const container = buildah.from("bench");
+  return { "buildah run": () => succeed(buildah.run("run", container, "true")) };
+}
+
+async function dockerSteps(scope: Scope, side: Plugins): Promise<Steps> {
+  const docker = await Docker.start(scope, ALOOF, side);
+  return {
+    "docker run, plumb add, plumb del": async (round) => {
+      const name = `box${round}`;
+      docker.run(name);
+      docker.attach(name, [`${FIRST_PORT + round}:80`]);
+      docker.succeed(["del", "--id", name, "office"]);
+    },
+  };
+}
+
+async function succeed(outcome: Promise<Outcome>): Promise<void> {
   const { code, stderr } = await outcome;
   if (code !== 0) throw new Error(stderr);
 }

@@ -176,7 +176,7 @@ export class World {
   }
 
   /** Starts a program that runs beside the test, until the test ends. */
-  spawn(t: TestContext, ...command: string[]) {
+  spawn(t: Scope, ...command: string[]) {
     const [program, ...args] = this.entering(command);
     const child = spawn(program!, args, { stdio: ["pipe", "pipe", "inherit"] });
     t.after(() => child.kill());

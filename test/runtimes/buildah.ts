@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
 import { outside } from "../e2e/answering.ts";
 import { until } from "../e2e/program.ts";
-import type { Container, Outcome } from "../e2e/world.ts";
+import type { Container, Outcome, Scope } from "../e2e/world.ts";
 import { PAGE } from "./image.ts";
-import { bootForContainers, page } from "./podman.ts";
-import { IMAGE_ARCHIVE, type RuntimeHost } from "./runtime-host.ts";
+import { bootForContainers, CNI_BACKEND, page } from "./podman.ts";
+import { IMAGE_ARCHIVE, type RuntimeHost, side } from "./runtime-host.ts";
 
 export const BUILDAH_PROGRAMS = ["buildah", "runc", "curl", "busybox"];
 
@@ -24,8 +24,8 @@ export class Buildah {
   }
 
   /** Takes the image, and has the plugins make what they make once for a machine. */
-  static async start(t: TestContext): Promise<Buildah> {
-    const host = await bootForContainers(t);
+  static async start(t: Scope, plugins = side): Promise<Buildah> {
+    const host = await bootForContainers(t, CNI_BACKEND, plugins);
     const buildah = new Buildah(host);
     buildah.must("pull", "--quiet", `docker-archive:${IMAGE_ARCHIVE}`);
     host.write("/run/www/index.html", PAGE);

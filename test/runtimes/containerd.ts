@@ -10,9 +10,11 @@ export const RELEASES: Readonly<Record<string, Layers>> = {
   "the next release's containerd": ["next/runtimes", "runtimes"],
 };
 
+export const CONTAINERD_PROGRAMS = ["containerd", "ctr", "runc"];
+
 /** For tests of one. */
 export function withContainerd(layers: Layers) {
-  return withPrograms(["containerd", "ctr", "runc"], layers);
+  return withPrograms(CONTAINERD_PROGRAMS, layers);
 }
 
 const SOCKET = "/run/containerd/containerd.sock";

@@ -1,11 +1,10 @@
 // dockerd in a world, and containers without a network that `plumb` attaches.
 import assert from "node:assert/strict";
-import type { TestContext } from "node:test";
 import { type Program, until } from "../e2e/program.ts";
-import type { Json, Outcome } from "../e2e/world.ts";
+import type { Json, Outcome, Scope } from "../e2e/world.ts";
 import { plumb } from "../programs.ts";
 import { IMAGE, PAGE } from "./image.ts";
-import { IMAGE_ARCHIVE, RuntimeHost } from "./runtime-host.ts";
+import { IMAGE_ARCHIVE, RuntimeHost, side } from "./runtime-host.ts";
 
 const SOCKET = "/run/docker.sock";
 /** Docker keeps away from the host's network. */
@@ -40,8 +39,8 @@ export class Docker {
   }
 
   /** A machine with dockerd, the image, the network `office`, and `docker` and `plumb` on its PATH. */
-  static async start(t: TestContext, settings: readonly string[] = ALOOF): Promise<Docker> {
-    const host = await RuntimeHost.boot(t);
+  static async start(t: Scope, settings: readonly string[] = ALOOF, plugins = side): Promise<Docker> {
+    const host = await RuntimeHost.boot(t, ["runtimes"], plugins);
     for (const [name, file] of [
       ["plumb", plumb],
       // Before any other of that name.

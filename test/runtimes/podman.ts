@@ -4,9 +4,9 @@ import { basename } from "node:path";
 import type { TestContext } from "node:test";
 import { outside } from "../e2e/answering.ts";
 import { until } from "../e2e/program.ts";
-import { Container, type Json, type Outcome, type World } from "../e2e/world.ts";
+import { Container, type Json, type Outcome, type Scope, type World } from "../e2e/world.ts";
 import { IMAGE } from "./image.ts";
-import { IMAGE_ARCHIVE, RuntimeHost } from "./runtime-host.ts";
+import { IMAGE_ARCHIVE, RuntimeHost, side } from "./runtime-host.ts";
 
 export const PODMAN_PROGRAMS = ["podman", "conmon", "runc", "curl"];
 
@@ -24,8 +24,12 @@ runtime = "runc"
 `;
 
 /** Boots a machine on which podman and buildah run; `backend` are the settings of their networks. */
-export async function bootForContainers(t: TestContext, backend = CNI_BACKEND): Promise<RuntimeHost> {
-  const host = await RuntimeHost.boot(t);
+export async function bootForContainers(
+  t: Scope,
+  backend = CNI_BACKEND,
+  plugins = side,
+): Promise<RuntimeHost> {
+  const host = await RuntimeHost.boot(t, ["runtimes"], plugins);
   host.write("/etc/containers/containers.conf.d/machine.conf", MACHINE);
   if (backend !== "") host.write("/etc/containers/containers.conf", backend);
   return host;
@@ -76,8 +80,8 @@ export class Podman {
   }
 
   /** Loads the image, and warms up. */
-  static async start(t: TestContext): Promise<Podman> {
-    const podman = new Podman(await bootForContainers(t));
+  static async start(t: Scope, plugins = side): Promise<Podman> {
+    const podman = new Podman(await bootForContainers(t, CNI_BACKEND, plugins));
     podman.must("load", "--quiet", "--input", IMAGE_ARCHIVE);
     podman.warmUp();
     return podman;
