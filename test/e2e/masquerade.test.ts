@@ -111,6 +111,22 @@ test("what is written down: the names that other programs know", async (t) => {
   ]);
 });
 
+test("CHECK without a named backend is content with iptables", async (t) => {
+  for (const config of [bridge, ptp]) {
+    const w = await World.start(t);
+    const c1 = w.container();
+    const result = w.add({ ...config, ipMasq: true, ipMasqBackend: "iptables" }, c1);
+    const unsaid = { ...config, ipMasq: true };
+    w.check(unsaid, c1, result);
+    assert.match(
+      w.refused("CHECK", { ...unsaid, ipMasqBackend: "nftables" }, c1, { prevResult: result }).msg,
+      /is not masqueraded/,
+    );
+    w.must("iptables", "-t", "nat", "-F", "POSTROUTING");
+    assert.match(w.refused("CHECK", unsaid, c1, { prevResult: result }).msg, /is not masqueraded/);
+  }
+});
+
 for (const config of [bridge, ptp])
   test(`${config.type}: interfaces of one container on one network do not take each other's rules`, async (t) => {
     for (const ipMasqBackend of ["nftables", "iptables"]) {

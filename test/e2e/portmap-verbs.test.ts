@@ -119,6 +119,19 @@ test("CHECK is content with what the reference has made by nftables, and finds w
   }
 });
 
+test("CHECK without a named backend is content with ports by iptables", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  const prevResult = w.add(bridge, c1);
+  const config = portmap(["8080:80", "8081:80/udp"]);
+  const result = w.add({ ...config, backend: "iptables" }, c1, { prevResult });
+  w.check(config, c1, result);
+  const refused = (wish: Json) => w.refused("CHECK", wish, c1, { prevResult: result }).msg;
+  assert.equal(refused({ ...config, backend: "nftables" }), "host port 8080/tcp is not forwarded");
+  w.must("iptables", "-t", "nat", "-F", "CNI-HOSTPORT-DNAT");
+  assert.equal(refused(config), "host port 8080/tcp is not forwarded");
+});
+
 test(
   "DEL removes what the reference has made, and the reference what ours has by iptables",
   besideReference,

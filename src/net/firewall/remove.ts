@@ -38,6 +38,10 @@ export function collectFromFirewall(
   collectFromNftables(netns, network, validAttachments);
   const prefix = networkHash(host, network);
   const valid = new Set(validAttachments.map((attachment) => ownerHash(host, { ...attachment, network })));
+  // An attachment that the reference has added is not written down: it may have an address that is written down as that
+  // of one whose DEL was the reference's too.
+  const known = new Set(listRecords(host).map(({ owner }) => owner));
+  if ([...valid].some((owner) => !known.has(owner))) return;
   removeByAddress(netns, ({ owner }) => owner.startsWith(`${prefix}-`) && !valid.has(owner), [], distrust);
 }
 
