@@ -40,11 +40,11 @@ const CALL = { type: "x", file: "/bin/x", command: "DEL", stdin: "{}" };
 
 test("a plugin is called by its path, in our environment but for the command", () => {
   const system = new FakeSystem();
-  system.env = ["A=1", "CNI_COMMAND=ADD", "CNI_COMMAND_X=2", "CNI_NETNS="];
+  system.env = ["A=1", "CNI_COMMAND=ADD", "CNI_COMMAND_X=2", "CNI_NETNS=", "PLUMB_ERRORS_TO=7"];
   system.programs.set("/bin/x", (call) => ({ stdout: JSON.stringify(call), stderr: "a warning" }));
   assert.deepEqual(JSON.parse(execPlugin(system.host, CALL)), {
     argv: ["/bin/x"],
-    env: ["A=1", "CNI_COMMAND_X=2", "CNI_NETNS=", "CNI_COMMAND=DEL"],
+    env: ["A=1", "CNI_COMMAND_X=2", "CNI_NETNS=", "CNI_COMMAND=DEL", `PLUMB_ERRORS_TO=${system.pid}`],
     stdin: "{}",
   });
   assert.equal(system.stderr, "a warning");

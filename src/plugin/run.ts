@@ -13,6 +13,7 @@ import { UndoList } from "./undo.ts";
 import { COMMANDS, type Command } from "./verbs.ts";
 import type { Watch } from "./watch.ts";
 
+/** As in log/settings.ts, which is loaded only if one of them is set. */
 const WATCHING = ["PLUMB_LOG_FILE", "PLUMB_LOG_LEVEL", "PLUMB_TRACE_FILE"];
 
 /**

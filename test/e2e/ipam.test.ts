@@ -262,7 +262,10 @@ describe("a delegate is called as the specification says", () => {
       const shell = ["sh", "-c", 'cd /var && exec "$0"', join(world.bin, "bridge")];
       result =
         succeeded(ask(world, shell, environment, configOf(SCRIPTED, { ...more, ...prevResult }))) ?? result;
-      const given = delegate.noted(command, "environment").split("\0").slice(0, -1);
+      const all = delegate.noted(command, "environment").split("\0").slice(0, -1);
+      // Who tells its errors; it is the caller's.
+      assert.equal(all.filter((entry) => /^PLUMB_ERRORS_TO=\d+$/.test(entry)).length, 1);
+      const given = all.filter((entry) => !entry.startsWith("PLUMB_ERRORS_TO="));
       // The shell that starts plumb adds its own.
       const expected = Object.entries({ ...environment, PWD: "/var" }).map(
         ([name, value]) => `${name}=${value}`,
