@@ -29,7 +29,11 @@ export class Cri {
   constructor(t: TestContext, socket: string) {
     const definition = loadSync(join(root, "test/runtimes/cri.proto"), { longs: Number, defaults: true });
     const { runtime }: Json = loadPackageDefinition(definition);
-    this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure());
+    this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure(), {
+      // A daemon that was killed is back soon.
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 1000,
+    });
     t.after(() => this.#client.close());
   }
 
@@ -56,20 +60,26 @@ export class Cri {
   }
 
   /** Its addresses; the network namespace's path is in `info`. */
-  async pod(id: string): Promise<{ ready: boolean; ips: string[]; netns: string }> {
+  async pod(id: string): Promise<{ ready: boolean; ips: string[]; netns: string; pid: number }> {
     const { status, info } = await this.#call("PodSandboxStatus", { podSandboxId: id, verbose: true });
     const { ip, additionalIps = [] } = status.network ?? {};
-    const namespaces: Json[] = JSON.parse(info.info).runtimeSpec?.linux?.namespaces ?? [];
+    const { runtimeSpec, pid } = JSON.parse(info.info);
+    const namespaces: Json[] = runtimeSpec?.linux?.namespaces ?? [];
     return {
       ready: status.state === 0,
       ips: [ip, ...additionalIps.map((each: Json) => each.ip)].filter((each) => each !== ""),
       netns: namespaces.find(({ type }) => type === "network")?.path ?? "",
+      pid,
     };
   }
 
   async pods(): Promise<string[]> {
+    return (await this.list()).map(({ id }) => id);
+  }
+
+  async list(): Promise<{ id: string; name: string }[]> {
     const { items } = await this.#call("ListPodSandbox", {});
-    return items.map(({ id }: Json) => id);
+    return items.map(({ id, metadata }: Json) => ({ id, name: metadata.name }));
   }
 
   /** What keeps the network from being ready, "" if nothing does. */

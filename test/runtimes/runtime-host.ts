@@ -143,6 +143,8 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     ${overlay("etc")}
     for folder in /var/lib /var/tmp /var/log /opt; do mount -t tmpfs tmpfs $folder; done
     mkdir -p /var/lib/cni /run/lock /run/netns
+    mount --bind /run/netns /run/netns
+    mount --make-shared /run/netns
     for folder in ${PLUGIN_FOLDERS.join(" ")}; do mkdir -p $folder; done
     mkdir -p /opt/reference && mount --bind /usr/lib/cni /opt/reference
     for folder in ${PLUGIN_FOLDERS.join(" ")}; do mount --bind ${plugins} $folder; done
@@ -150,5 +152,6 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     ${cgroups.mountScript()}
     ip link set lo up
     echo ready
-    exec cat -`;
+    # The kernel then takes away those that daemons leave to the first process.
+    exec env --ignore-signal=CHLD cat -`;
 }
