@@ -22,22 +22,27 @@ export function timed(host: Host, work: () => void): number {
 }
 
 /**
- * Times the contestants in turn, in milliseconds: A B C, C B A, A B C … Each so follows every neighbour equally often,
- * and what one leaves to the kernel to be cleaned up does not always fall to the same other.
+ * The contestants' turns: A B C, C B A, A B C … Each so follows every neighbour equally often, and what one leaves to the
+ * kernel to be cleaned up does not always fall to the same other.
  */
+export function* turns<C>(contestants: readonly C[], rounds: Iterable<number>): Generator<[C, number]> {
+  let forward = true;
+  for (const round of rounds) {
+    for (const contestant of forward ? contestants : contestants.toReversed()) yield [contestant, round];
+    forward = !forward;
+  }
+}
+
+/** Times the contestants in turn, in milliseconds. */
 export function alternate<Name extends string>(
   host: Host,
   contestants: readonly Contestant<Name>[],
   rounds: Iterable<number>,
 ): Samples<Name> {
   const samples: Samples<Name> = new Map(contestants.map(({ name }) => [name, []]));
-  let forward = true;
-  for (const round of rounds) {
-    for (const { name, step, after } of forward ? contestants : contestants.toReversed()) {
-      samples.get(name)!.push(timed(host, () => step(round)));
-      after?.(round);
-    }
-    forward = !forward;
+  for (const [{ name, step, after }, round] of turns(contestants, rounds)) {
+    samples.get(name)!.push(timed(host, () => step(round)));
+    after?.(round);
   }
   return samples;
 }

@@ -9,11 +9,12 @@ import { PLUGIN_QUESTIONS, pluginQuestion } from "./plugins.ts";
 import { portGrowth } from "./port-growth.ts";
 import { ptp } from "./ptp.ts";
 import { json, table } from "./report.ts";
+import { runtimes } from "./runtimes.ts";
 import { size } from "./size.ts";
 import { version } from "./version.ts";
 import { describeMachine, enterNamespaces, makeWorld, type World } from "./world.ts";
 
-const QUESTIONS: Record<string, (world: World) => Figure[]> = {
+const QUESTIONS: Record<string, (world: World) => Figure[] | Promise<Figure[]>> = {
   version,
   bridge,
   ptp,
@@ -23,6 +24,7 @@ const QUESTIONS: Record<string, (world: World) => Figure[]> = {
   dhcp,
   memory,
   size,
+  runtimes,
 };
 
 const HELP = `Usage: npm run bench [-- OPTION...]
@@ -51,16 +53,16 @@ export async function main(args: string[]): Promise<number> {
   if (exitCode !== undefined) return exitCode;
   const world = makeWorld(openHost(), options.runs);
   let failed = false;
-  const figures = options.names.flatMap((name) => {
+  const figures: Figure[] = [];
+  for (const name of options.names) {
     if (process.stderr.isTTY) process.stderr.write(`${name}…\n`);
     try {
-      return QUESTIONS[name]!(world);
+      figures.push(...(await QUESTIONS[name]!(world)));
     } catch (error) {
       failed = true;
       process.stderr.write(`${name} was not measured: ${(error as Error).message}\n`);
-      return [];
     }
-  });
+  }
   process.stdout.write((options.json ? json : table)(describeMachine(world), figures));
   return failed ? 1 : 0;
 }

@@ -50,6 +50,8 @@ const toolchain = options.debug
         "-fno-align-loops",
         "-fno-align-jumps",
         "-fno-align-labels",
+        // It knows the functions of the engine's version.
+        ...(process.env.QUICKJS_DIR ? [] : ["-include", join(root, "native/cold.h")]),
       ],
       link: ["-static", "-s", "-Wl,-z,noseparate-code", "-Wl,--build-id=none"],
     };
@@ -90,6 +92,11 @@ function files(folder, wanted) {
     .sort();
 }
 
+// What the executable has in place of the engine's tables of Unicode (see engine.c): the linker takes ours.
+const REPLACED = ["script", "prop", "general_category", "sequence_prop", "normalize"].map(
+  (name) => `-Wl,--wrap=unicode_${name}`,
+);
+
 const native = (name) => join(root, "native", name);
 const object = (name) => join(work, `${name}.o`);
 const strippedPath = (source) => join(work, "js", relative(root, source));
@@ -117,11 +124,12 @@ async function buildEngine() {
   const headers = [native("sys.h")];
   await Promise.all([
     ...ENGINE_FILES.map((name) =>
-      compileC(join(engineDir, name), object(name), [
-        "-w",
-        ...toolchain.engine,
-        ...(name === "quickjs.c" ? toolchain.interpreter : []),
-      ]),
+      compileC(
+        join(engineDir, name),
+        object(name),
+        ["-w", ...toolchain.engine, ...(name === "quickjs.c" ? toolchain.interpreter : [])],
+        [native("cold.h")],
+      ),
     ),
     compileC(native("sys.c"), object("sys.c"), ours, headers),
     compileC(native("sha512.c"), object("sha512.c"), ours, [native("sha512.h")]),
@@ -134,11 +142,12 @@ async function buildEngine() {
   );
 }
 
-function link(output, objects) {
+function link(output, objects, flags = []) {
   return run(toolchain.cc, [
     ...toolchain.flags,
     ...objects,
     ...toolchain.link,
+    ...flags,
     "-Wl,--gc-sections",
     "-lm",
     "-o",
@@ -240,7 +249,8 @@ async function compileModules(title, base, groups) {
 
 /** The bytecode in the executable, read at each start: the sanitizers want memory that they see allocated. */
 async function linkWithModules(output, objects, { hot, cold }, suffix) {
-  await link(output, [...objects, await dataObject(suffix, { bytecode: [hot, cold], imageSize: 4096 })]);
+  const data = await dataObject(suffix, { bytecode: [hot, cold], imageSize: 4096 });
+  await link(output, [...objects, data], REPLACED);
 }
 
 /** The engine started and its hot modules loaded, in the executable: see arena.c. */
@@ -248,7 +258,7 @@ async function linkWithImage(output, objects, { hot, cold }, suffix) {
   const [program, image] = [join(work, `program${suffix}`), join(work, `image${suffix}.bin`)];
   // Once with room enough, to see how much it takes, then with just that.
   for (let imageSize = 8 << 20; ; ) {
-    await link(program, [...objects, await dataObject(suffix, { bytecode: [cold], imageSize })]);
+    await link(program, [...objects, await dataObject(suffix, { bytecode: [cold], imageSize })], REPLACED);
     const { stdout } = await run(program, ["--make-image", hot, image]);
     const used = Math.ceil(Number(stdout) / 4096) * 4096;
     if (used === imageSize) break;

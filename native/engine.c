@@ -122,7 +122,7 @@ static JSModuleDef *load(JSContext *ctx, const char *name, void *opaque) {
   return NULL;
 }
 
-// Everything of ECMAScript but eval, WeakRef's collection callbacks and DOMException.
+// Everything of ECMAScript but eval, WeakRef's collection callbacks, DOMException, and what needs tables of Unicode.
 static JSContext *new_context(JSRuntime *rt) {
   JSContext *c = JS_NewContextRaw(rt);
   return c && !JS_AddIntrinsicBaseObjects(c) && !JS_AddIntrinsicDate(c) && !JS_AddIntrinsicRegExp(c) &&
@@ -132,7 +132,17 @@ static JSContext *new_context(JSRuntime *rt) {
              : NULL;
 }
 
-// The last word of a call that went wrong in a way nobody caught: the stack on stderr, a CNI error object on stdout.
+// Makes a text a line: frames of a stack stand behind "<", the rest behind ";".
+static void write_line(FILE *to, const char *text) {
+  for (const char *p = text; *p; p++) {
+    if (*p != '\n') { fputc(*p, to); continue; }
+    while (p[1] == ' ' || p[1] == '\n') p++;
+    if (!p[1]) return;
+    fputs(!strncmp(p + 1, "at ", 3) ? (p += 3, " < ") : "; ", to);
+  }
+}
+
+// The last word of a call that went wrong in a way nobody caught: a CNI error object on stdout, a line with the stack on stderr.
 static int fatal(JSContext *ctx, JSValue error) {
   // The engine throws null when there is no memory even for an error.
   const char *message = JS_IsNull(error) ? "out of memory" : JS_ToCString(ctx, error);
@@ -142,11 +152,16 @@ static int fatal(JSContext *ctx, JSValue error) {
   JS_SetPropertyStr(ctx, object, "cniVersion", JS_NewString(ctx, "1.1.0"));
   JS_SetPropertyStr(ctx, object, "code", JS_NewInt32(ctx, 999));
   JS_SetPropertyStr(ctx, object, "msg", JS_NewString(ctx, message ? message : "unknown error"));
-  JS_SetPropertyStr(ctx, object, "details", JS_NewString(ctx, "This is a fault of plumb itself: please report it with the stack that is on stderr."));
+  JS_SetPropertyStr(ctx, object, "details", JS_NewString(ctx, "This is a fault of plumb itself: please report it with the line that is on stderr."));
   JSValue json = JS_JSONStringify(ctx, object, JS_UNDEFINED, JS_UNDEFINED);
   const char *text = JS_IsException(json) ? NULL : JS_ToCString(ctx, json);
-  fprintf(stderr, "plumb: %s\n%s", message ? message : "unknown error", trace ? trace : "");
   puts(text ? text : "{\"cniVersion\":\"1.1.0\",\"code\":999,\"msg\":\"out of memory\"}");
+  fputs("plumb: ", stderr);
+  write_line(stderr, message ? message : "unknown error");
+  fputs(" (code 999). This is a fault of plumb itself: please report it with this stack: ", stderr);
+  while (trace && *trace == ' ') trace++;
+  write_line(stderr, !trace ? "none" : !strncmp(trace, "at ", 3) ? trace + 3 : trace);
+  fputc('\n', stderr);
   fflush(NULL);
   return 1;
 }
@@ -160,6 +175,29 @@ typedef struct {
 } Engine;
 
 static Engine *engine;
+
+// In place of the engine's functions of these names, whose tables would take 45 KB (build.mjs has the linker do it). What
+// they are for needs them while it is compiled: \p{…} in a regular expression that is written out. One that is put together
+// at run time has no \p; -2 says that such a property is unknown.
+int __wrap_unicode_script(void *range, const char *name, bool extended);
+int __wrap_unicode_script(void *range, const char *name, bool extended) { return (void)range, (void)name, (void)extended, -2; }
+int __wrap_unicode_prop(void *range, const char *name);
+int __wrap_unicode_prop(void *range, const char *name) { return (void)range, (void)name, -2; }
+int __wrap_unicode_general_category(void *range, const char *name);
+int __wrap_unicode_general_category(void *range, const char *name) { return (void)range, (void)name, -2; }
+int __wrap_unicode_sequence_prop(const char *name, void *call, void *opaque, void *range);
+int __wrap_unicode_sequence_prop(const char *name, void *call, void *opaque, void *range) { return (void)name, (void)call, (void)opaque, (void)range, -2; }
+
+// localeCompare compares what is written as it is written; normalize says that it cannot.
+int __wrap_unicode_normalize(uint32_t **to, const uint32_t *text, int length, int form, void *opaque, void *(*resize)(void *, void *, size_t));
+int __wrap_unicode_normalize(uint32_t **to, const uint32_t *text, int length, int form, void *opaque, void *(*resize)(void *, void *, size_t)) {
+  (void)form;
+  *to = NULL;
+  if (opaque == engine->runtime) return JS_ThrowInternalError(engine->context, "this engine cannot normalize"), -1;
+  if (!(*to = resize(opaque, NULL, (length + 1) * sizeof **to))) return -1;
+  memcpy(*to, text, length * sizeof **to);
+  return length;
+}
 
 static void track(JSContext *ctx, JSValueConst promise, JSValueConst reason, bool handled, void *opaque) {
   (void)opaque;

@@ -187,11 +187,15 @@ CALL(sys_read) {
   if (fd != a[0].i) close(fd);
   return r;
 }
+static bool is_regular(int fd) {
+  struct stat s;
+  return fstat(fd, &s) == 0 && S_ISREG(s.st_mode);
+}
 CALL(sys_write) {
   UNUSED;
   int fd = nonblocking(a[0].i, O_WRONLY);
   bool socket = is_socket(fd);
-  size_t n = a[1].n < 4096 ? a[1].n : 4096;
+  size_t n = a[1].n <= 4096 || is_regular(fd) ? a[1].n : 4096;
   int64_t deadline = deadline_in(a[2].i), r = WHEN_READY(fd, POLLOUT, deadline, put(fd, socket, a[1].p, n));
   if (fd != a[0].i) close(fd);
   return r;
@@ -642,6 +646,10 @@ CALL(sys_environ) {
   while (environ[count]) count++;
   return give_list(out, environ, count);
 }
+CALL(sys_variable) {
+  const char *value = getenv(STR(0));
+  return value ? give(out, value, strlen(value)) : -ENOENT;
+}
 CALL(sys_random) {
   UNUSED;
   for (size_t at = 0; at < a[0].n;) {
@@ -763,6 +771,7 @@ const Sys sys_table[] = {
     {"random", "ib", sys_random},
     {"clock", "ii", sys_clock},
     {"environ", "t", sys_environ},
+    {"variable", "ts", sys_variable},
     {"argv", "t", sys_argv},
     {"isatty", "ii", sys_isatty},
     {"getpid", "i", sys_getpid},

@@ -23,7 +23,7 @@ export async function main(): Promise<number> {
   if (name === "plumb-tap") return (await import("./net/tap-label.ts")).main(host, args);
   // A runtime calls, by a name that is none of ours: it understands error objects, not help.
   if (args.length === 0 && host.variable("CNI_COMMAND"))
-    return report(host, unknownPlugin(name), NEWEST_VERSION);
+    return report(host, { type: name, cniVersion: NEWEST_VERSION }, unknownPlugin(name));
   const cli = await import("./cli/main.ts");
   return cli.main(host, args);
 }

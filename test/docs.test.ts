@@ -13,6 +13,7 @@ function titlesIn(text: string): string[] {
 for (const [page, least] of [
   ["docs/specification.md", 80],
   ["docs/differences.md", 30],
+  ["docs/runtimes/docker.md", 7],
   ["docs/plugins/bandwidth.md", 7],
   ["docs/plugins/bridge.md", 19],
   ["docs/plugins/dhcp.md", 25],
@@ -29,6 +30,8 @@ for (const [page, least] of [
   ["docs/plugins/ipvlan.md", 7],
   ["docs/plugins/macvlan.md", 11],
   ["docs/plugins/vlan.md", 6],
+  ["docs/runtimes/podman.md", 20],
+  ["docs/runtimes/buildah.md", 7],
 ] as const)
   test(`the tests that ${page} names exist`, () => {
     const named = [...read(page).matchAll(/`([\w./-]+\.ts)` "(.*?)"(?=<br>| \||\))/g)];

@@ -5,7 +5,13 @@ import type { NetworkConfigList } from "../spec/config.ts";
 import type { JsonObject } from "../spec/json.ts";
 import { takeOperands } from "./arguments.ts";
 import { type Command, forPeople } from "./command.ts";
-import { attachmentOf, ENVIRONMENT_HELP, IFNAME_HELP, openRuntime } from "./environment.ts";
+import {
+  attachmentOf,
+  attachmentOptions,
+  ENVIRONMENT_HELP,
+  IFNAME_HELP,
+  openRuntime,
+} from "./environment.ts";
 import { readResult, resultText } from "./result.ts";
 
 export const command: Command = {
@@ -16,14 +22,15 @@ others have set up is removed again.
 
   ip netns add blue
   plumb add mynet /run/netns/blue
+  plumb add --id web mynet /proc/4711/ns/net
 
 ${ENVIRONMENT_HELP}
 ${IFNAME_HELP}`,
-  options: { ifname: { short: "i", value: "NAME", help: "name of the interface" } },
+  options: attachmentOptions,
 
   async run(host, args) {
     const [name, netns] = takeOperands(args, "NETWORK", "NETNS");
-    const attachment = attachmentOf(host, netns!, args.value("ifname"));
+    const attachment = attachmentOf(host, args, netns!);
     const runtime = openRuntime(host);
     const network = runtime.network(name!);
     const { result, json } = await readResult(await addOrUndo(runtime, network, attachment));

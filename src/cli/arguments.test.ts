@@ -58,3 +58,9 @@ test("operands are as many as named", () => {
   assert.throws(() => takeOperands(args("a"), "NETWORK", "NETNS"), new UsageError("NETNS is missing"));
   assert.throws(() => takeOperands(args("a b c"), "A", "B"), new UsageError('unexpected argument "c"'));
 });
+
+test("an operand is not empty, as what a failed $(…) leaves, unless it may be missing", () => {
+  const args = parseArguments(["a", ""], options);
+  assert.throws(() => takeOperands(args, "NETWORK", "NETNS"), new UsageError("NETNS is empty"));
+  assert.deepEqual(takeOperands(args, "NETWORK", "[NETNS]"), ["a", ""]);
+});

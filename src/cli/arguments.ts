@@ -76,11 +76,12 @@ export function parseArguments(words: readonly string[], options: Options, ownCo
   return new Arguments(operands, values);
 }
 
-/** The operands, which must be as many as named; the names of those that may be missing are in brackets. */
+/** The operands, which must be as many as named; the names of those that may be missing or empty are in brackets. */
 export function takeOperands(args: Arguments, ...names: string[]): string[] {
   const { operands } = args;
-  const missing = names[operands.length];
-  if (missing !== undefined && !missing.startsWith("[")) throw new UsageError(`${missing} is missing`);
+  for (const [at, name] of names.entries())
+    if (!name.startsWith("[") && !operands[at])
+      throw new UsageError(`${name} is ${at < operands.length ? "empty" : "missing"}`);
   if (operands.length > names.length)
     throw new UsageError(`unexpected argument ${show(operands[names.length])}`);
   return [...operands];

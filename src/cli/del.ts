@@ -1,30 +1,37 @@
 import type { Attachment } from "../runtime/chain.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import { type NetworkConfigList, parseConfigList } from "../spec/config.ts";
-import { takeOperands } from "./arguments.ts";
 import { type Command, forPeople } from "./command.ts";
-import { attachmentOf, ENVIRONMENT_HELP, IFNAME_HELP, openRuntime } from "./environment.ts";
+import {
+  attachmentOptions,
+  ENVIRONMENT_HELP,
+  existingAttachment,
+  IFNAME_HELP,
+  openRuntime,
+} from "./environment.ts";
 
 export const command: Command = {
-  usage: "del [OPTION...] NETWORK NETNS",
+  usage: "del [OPTION...] NETWORK [NETNS]",
   about: `Detaches the network namespace at the path NETNS from the network. It may be
 gone already, and so may the network's configuration: the one of "plumb add" is
-remembered. All plugins are run although some fail.
+remembered, as is NETNS with --id. All plugins are run although some fail.
 
   plumb del mynet /run/netns/blue
+  plumb del --id web mynet
 
 ${ENVIRONMENT_HELP}
 ${IFNAME_HELP}`,
-  options: { ifname: { short: "i", value: "NAME", help: "name of the interface" } },
+  options: attachmentOptions,
 
   async run(host, args) {
-    const [name, netns] = takeOperands(args, "NETWORK", "NETNS");
-    const attachment = attachmentOf(host, netns!, args.value("ifname"));
     const runtime = openRuntime(host);
-    await runtime.del(networkOf(runtime, name!, attachment), attachment);
-    if (args.has("json")) host.stdout(`${attachmentJson(name!, attachment)}\n`);
+    const { name, attachment } = existingAttachment(host, args, runtime);
+    await runtime.del(networkOf(runtime, name, attachment), attachment);
+    if (args.has("json")) host.stdout(`${attachmentJson(name, attachment)}\n`);
     else if (forPeople(host, args))
-      host.stdout(`${attachment.ifName} in ${attachment.netns} is off network ${name}\n`);
+      host.stdout(
+        `${attachment.ifName} in ${attachment.netns || attachment.containerId} is off network ${name}\n`,
+      );
     return 0;
   },
 };

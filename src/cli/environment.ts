@@ -12,6 +12,7 @@ import {
 import { parseArgs } from "../spec/args.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, type JsonObject, show } from "../spec/json.ts";
+import { type Arguments, type Options, takeOperands } from "./arguments.ts";
 
 /** The part of all helps that tells of the environment; names and meaning are those of cnitool. */
 export const ENVIRONMENT_HELP = `Environment:
@@ -23,6 +24,12 @@ export const ENVIRONMENT_HELP = `Environment:
 
 /** The line more where one interface is meant. */
 export const IFNAME_HELP = "  CNI_IFNAME   name of the interface, default eth0";
+
+/** What names an attachment besides the network and the namespace. */
+export const attachmentOptions: Options = {
+  id: { value: "ID", help: "container ID, in place of one made of NETNS" },
+  ifname: { short: "i", value: "NAME", help: "name of the interface" },
+};
 
 /** A runtime as the environment wants it. It finds the plugins of this executable although they are not installed. */
 export function openRuntime(host: Host, options: Pick<RuntimeOptions, "programs"> = {}): Runtime {
@@ -36,15 +43,28 @@ export function openRuntime(host: Host, options: Pick<RuntimeOptions, "programs"
   });
 }
 
-/** The attachment of the namespace at `netns`, with the container ID that cnitool gives it. */
-export function attachmentOf(host: Host, netns: string, ifName: string | undefined): Attachment {
+/** The attachment of the namespace at `netns`; without --id, with the container ID that cnitool gives it. */
+export function attachmentOf(host: Host, args: Arguments, netns: string): Attachment {
   const path = absolutePath(host, netns);
   return {
-    containerId: `cnitool-${host.sha512(path, 20)}`,
+    containerId: args.value("id") ?? `cnitool-${host.sha512(path, 20)}`,
     netns: path,
-    ifName: ifName ?? (host.variable("CNI_IFNAME") || "eth0"),
+    ifName: args.value("ifname") ?? (host.variable("CNI_IFNAME") || "eth0"),
     ...parametersOf(host),
   };
+}
+
+/** What NETWORK and NETNS name. With --id, NETNS may be missing or empty: then it is where it was at ADD, or "". */
+export function existingAttachment(
+  host: Host,
+  args: Arguments,
+  runtime: Runtime,
+): { name: string; attachment: Attachment } {
+  const [name, netns] = takeOperands(args, "NETWORK", args.has("id") ? "[NETNS]" : "NETNS");
+  const attachment = attachmentOf(host, args, netns || "/");
+  if (netns) return { name: name!, attachment };
+  const cached = runtime.attachment(name!, attachment.containerId, attachment.ifName);
+  return { name: name!, attachment: { ...attachment, netns: cached?.netns ?? "" } };
 }
 
 /** CNI_ARGS and CAP_ARGS; what is not set is left out. */

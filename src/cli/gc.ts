@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { openNamespace } from "../net/namespace.ts";
+import { isNamespace } from "../net/namespace.ts";
 import type { CacheContent, CachedAttachment } from "../runtime/cache.ts";
 import { staleAttachments } from "../runtime/gc.ts";
 import type { ValidAttachment } from "../spec/derive.ts";
@@ -87,14 +87,7 @@ function livingAttachments(
 
 /** False if the namespace is gone. Where the cache does not tell its path, it may live. */
 function mayLive(host: Host, { netns }: CachedAttachment): boolean {
-  if (netns === "") return true;
-  try {
-    host.close(openNamespace(host, netns, true).fd);
-    return true;
-  } catch (error) {
-    if (error instanceof CniError && error.code === ErrorCode.InvalidNetns) return false;
-    throw error;
-  }
+  return netns === "" || isNamespace(host, netns);
 }
 
 function validOf({ containerId, ifName }: CachedAttachment): ValidAttachment {

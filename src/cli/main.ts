@@ -49,7 +49,10 @@ async function runCommand(
       host.stdout(commandHelp(command));
       return 0;
     }
-    return await command.run(host, args);
+    const given = args;
+    if (!host.variable("PLUMB_TRACE_FILE")) return await command.run(host, args);
+    const { traced } = await import("./trace.ts");
+    return await traced(host, name, (within) => command.run(within, given));
   } catch (error) {
     if (error instanceof UsageError) return usageError(host, `plumb ${name}`, error.message);
     if (args?.has("json")) host.stdout(`${errorJson(error)}\n`);

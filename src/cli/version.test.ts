@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { PLUMB_VERSION, versionText } from "./version.ts";
+import { PLUMB_VERSION } from "../log/version.ts";
+import { versionText } from "./version.ts";
 
 test("the version is the package's", () => {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

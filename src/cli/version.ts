@@ -1,10 +1,8 @@
+import { PLUMB_VERSION } from "../log/version.ts";
 import { pluginTypes } from "../plugins/registry.ts";
 import { VERSIONS } from "../spec/versions.ts";
 import { takeOperands } from "./arguments.ts";
 import type { Command } from "./command.ts";
-
-/** As in package.json. */
-export const PLUMB_VERSION = "0.1.0";
 
 export const command: Command = {
   usage: "version [OPTION...]",

@@ -10,7 +10,7 @@ import {
 import { asCniError, errorLine } from "./failure.ts";
 import { FamilyLease, type Owner } from "./family-lease.ts";
 import { changeInterface, prepareInterface } from "./interface-settings.ts";
-import { type Log, sparing } from "./log.ts";
+import { type About, INFO, type Log, sparing } from "./log.ts";
 import type { Scheduler, Timer } from "./loop.ts";
 import type { AttachmentId, Wish } from "./protocol.ts";
 import type { Leases, Record } from "./record.ts";
@@ -33,7 +33,7 @@ export interface Keeper {
   keep(record: Record): void;
   /** It is not to be known any more. */
   forget(attachment: Attachment): void;
-  log(id: AttachmentId, text: string): void;
+  log(id: AttachmentId, text: string, about?: About): void;
 }
 
 /**
@@ -67,7 +67,7 @@ export class Attachment implements Owner {
     this.netns = netns;
     this.wish = wish;
     this.target = target;
-    this.log = sparing((text) => keeper.log(id, text), keeper.scheduler);
+    this.log = sparing((text, about) => keeper.log(id, text, about), keeper.scheduler);
     const { ipv4, ipv6 } = wish;
     const families = ([4, 6] as const).filter((family) => (family === 4 ? ipv4 : ipv6) !== "none");
     this.#families = families.map((family) => new FamilyLease(this, family));
@@ -153,7 +153,7 @@ export class Attachment implements Owner {
         // There is nobody to speak for any more; the server will see that nobody renews.
         if (!(failure instanceof InterfaceGone)) this.log(`release: ${errorLine(failure)}`);
       }
-    if (this.#established) this.log(`released ${this.#addresses()}`);
+    if (this.#established) this.log(`released ${this.#addresses()}`, INFO);
     this.#end(error);
   }
 
@@ -161,7 +161,7 @@ export class Attachment implements Owner {
   drop(error: CniError): void {
     if (this.#ended) return;
     for (const family of this.#families) family.stop();
-    this.log(`ended: ${error.message}`);
+    this.log(`ended: ${error.message}`, INFO);
     this.#end(error);
   }
 
@@ -178,7 +178,7 @@ export class Attachment implements Owner {
       if (this.leased) this.#establish();
       return;
     }
-    if (before === undefined) this.log(acquired(lease, this.#keeper.scheduler.now()));
+    if (before === undefined) this.log(acquired(lease, this.#keeper.scheduler.now()), INFO);
     this.#apply(family, before, lease.settings);
     this.#keep();
   }
@@ -213,7 +213,7 @@ export class Attachment implements Owner {
       return;
     }
     this.#established = true;
-    for (const { lease } of this.#families) this.log(acquired(lease!, this.#keeper.scheduler.now()));
+    for (const { lease } of this.#families) this.log(acquired(lease!, this.#keeper.scheduler.now()), INFO);
     const { result } = this;
     const replies = this.#replies;
     this.#replies = [];
@@ -230,7 +230,7 @@ export class Attachment implements Owner {
   #apply(family: FamilyLease, before: Settings | undefined, after: Settings): void {
     const [old, new_] = [before, after].map((settings = {}) => JSON.stringify(settingsJson(settings)));
     if (old === new_) return;
-    if (before) this.log(change(addressesOf(before), addressesOf(after)));
+    if (before) this.log(change(addressesOf(before), addressesOf(after)), INFO);
     if (before && JSON.stringify(before.dns ?? {}) !== JSON.stringify(after.dns ?? {}))
       this.log(
         `other DNS: ${JSON.stringify(after.dns ?? {})}; its file is the container's, and stays as it is`,

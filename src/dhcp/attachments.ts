@@ -6,7 +6,7 @@ import { Attachment, type Keeper, type Reply } from "./attachment.ts";
 import { ContainerInterface, InterfaceGone } from "./container-interface.ts";
 import { errorLine } from "./failure.ts";
 import type { FamilyLease } from "./family-lease.ts";
-import type { Log } from "./log.ts";
+import { type About, INFO, type Log } from "./log.ts";
 import type { Scheduler } from "./loop.ts";
 import { type AddCall, type AttachmentId, attachmentName, type GcCall } from "./protocol.ts";
 import type { Record } from "./record.ts";
@@ -58,10 +58,10 @@ export class Attachments implements Keeper {
         if (this.#takeUp(record)) resumed++;
         else ended++;
       } catch (error) {
-        log(`${attachmentName(record.id)}: ${errorLine(error)}`);
+        log(errorLine(error), { id: record.id });
       }
     if (resumed + ended > 0)
-      log(`attachments taken up again: ${resumed}; ended with their containers meanwhile: ${ended}`);
+      log(`attachments taken up again: ${resumed}; ended with their containers meanwhile: ${ended}`, INFO);
     this.#sweepLater();
   }
 
@@ -169,8 +169,8 @@ export class Attachments implements Keeper {
     }
   }
 
-  log(id: AttachmentId, text: string): void {
-    this.#work.log(`${attachmentName(id)}: ${text}`);
+  log(id: AttachmentId, text: string, about?: About): void {
+    this.#work.log(text, { ...about, id });
   }
 
   #interface(netns: string, ifName: string, identity?: Record["identity"]): ContainerInterface {

@@ -38,7 +38,7 @@ export function main(host: Host, words: readonly string[]): number {
     else run(host, log, settings);
     return 0;
   } catch (error) {
-    complaint("dhcp daemon", error).forEach(log);
+    for (const line of complaint("dhcp daemon", error)) log(line, { level: "error" });
     return error instanceof FlagError ? EXIT_USAGE : EXIT_FAILURE;
   }
 }
@@ -64,7 +64,7 @@ function run(host: Host, log: Log, settings: Settings): void {
   const listener = listen(host, socketPath);
   try {
     if (pidfile !== "") host.writeFile(pidfile, `${host.sys.getpid()}`);
-    const loop = new Loop(host, (error) => log(`dhcp daemon: ${errorLine(error)}`));
+    const loop = new Loop(host, (error) => log(`dhcp daemon: ${errorLine(error)}`, { level: "error" }));
     const attachments = new Attachments({
       ...{ host, scheduler: loop, store, log, broadcast, hostPrefix: hostprefix, patience: resendtimeout },
       timing: { timeout: settings.timeout, resendMax: settings.resendmax, probe: settings.probe },

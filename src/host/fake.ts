@@ -219,7 +219,8 @@ export class FakeSystem {
           if (part.length > into.length) open.queue.unshift(part.subarray(into.length));
           return Math.min(part.length, into.length);
         }),
-      write: (fd, data) => opened(fd, (open) => this.#put(open, fd, data.subarray(0, 4096))),
+      write: (fd, data) =>
+        opened(fd, (open) => this.#put(open, fd, open.node ? data : data.subarray(0, 4096))),
       readall: (fd, limit) =>
         opened(fd, (open) => {
           if (open.node?.isDirectory) return -errno.EISDIR;
@@ -298,6 +299,8 @@ export class FakeSystem {
       },
       clock: (id) => (id >= CLOCK_REALTIME && id < 16 ? this.nowNs : -errno.EINVAL),
       environ: () => vector(this.env),
+      variable: (name) =>
+        this.env.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? -errno.ENOENT,
       argv: () => vector(this.argv),
       isatty: () => 0,
       getpid: () => this.pid,

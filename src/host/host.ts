@@ -234,11 +234,8 @@ export class Host {
 
   /** The value of an environment variable, undefined if it is not set (set but empty gives ""). */
   variable(name: string): string | undefined {
-    this.#environment ??= `\0${this.sys.environ()}`;
-    const at = this.#environment.indexOf(`\0${name}=`);
-    if (at < 0) return undefined;
-    const start = at + name.length + 2;
-    return this.#environment.slice(start, this.#environment.indexOf("\0", start));
+    const value = this.sys.variable(name);
+    return typeof value === "string" ? value : undefined;
   }
 
   /** The environment as `NAME=value` entries. */
@@ -294,9 +291,6 @@ export class Host {
   exit(code: number): never {
     return this.sys.exit(code);
   }
-
-  /** Each entry between NULs. */
-  #environment: string | undefined;
 }
 
 /** Passes a result through; throws SysError for a negative errno. */

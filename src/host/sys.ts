@@ -13,7 +13,7 @@ export interface Sys {
   /** Closes it in a moment, in a thread of its own: for packet sockets, whose end takes 10 ms. */
   closelater(fd: number): number;
   read(fd: number, into: Uint8Array, timeoutMs: number): number;
-  /** Writes at most one page, so that a pipe that reported room cannot block. */
+  /** Writes at most one page, so that a pipe that reported room cannot block; into a regular file, all at once. */
   write(fd: number, data: Uint8Array, timeoutMs: number): number;
   /** All bytes until the end of file; -EFBIG past `limit`. */
   readall(fd: number, limit: number, timeoutMs: number): Uint8Array | number;
@@ -84,6 +84,8 @@ export interface Sys {
   /** CLOCK_* in nanoseconds. */
   clock(id: number): number;
   environ(): Vector;
+  /** The value of an environment variable; -ENOENT. */
+  variable(name: string): string | number;
   argv(): Vector;
   isatty(fd: number): number;
   getpid(): number;

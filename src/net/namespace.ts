@@ -62,6 +62,17 @@ export function openNamespace(host: Host, path: string, mayBeOwn = false): Names
   throw unusable(path, problem);
 }
 
+/** Whether a path leads to a network namespace, also to the process's own. */
+export function isNamespace(host: Host, path: string): boolean {
+  try {
+    openNamespace(host, path, true).close();
+    return true;
+  } catch (error) {
+    if (error instanceof CniError && error.code === ErrorCode.InvalidNetns) return false;
+    throw error;
+  }
+}
+
 function whatIsWrong(host: Host, fd: number, mayBeOwn: boolean): string | undefined {
   if (host.sys.nstype(fd) !== CLONE_NEWNET) return "is not a network namespace";
   if (mayBeOwn) return undefined;

@@ -2,6 +2,7 @@ import { errno } from "../host/errno.ts";
 import { type Host, S_IFMT, S_IFREG, SysError } from "../host/host.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, member, show } from "../spec/json.ts";
+import { toldByUs } from "./errors-to.ts";
 import { LIMIT_ADVICE, waitLimit } from "./limit.ts";
 
 /** How long "text file busy" (a plugin being replaced) is retried. */
@@ -55,10 +56,10 @@ export interface PluginCall {
  * error object becomes a CniError; one without has code 100, 11 if it took too long, 5 if it could not be run.
  */
 export function execPlugin(host: Host, { type, file, command, stdin }: PluginCall): string {
-  const env = host.environment().filter((entry) => !entry.startsWith("CNI_COMMAND="));
+  const env = host.environment().filter((entry) => !/^(CNI_COMMAND|PLUMB_ERRORS_TO)=/.test(entry));
   const { exitCode, signal, stdout } = runPatiently(host, type, file, {
     argv: [file],
-    env: [...env, `CNI_COMMAND=${command}`],
+    env: [...env, `CNI_COMMAND=${command}`, toldByUs(host)],
     stdin: host.encode(stdin),
     timeoutMs: waitLimit(host, TIMEOUT_MS),
   });

@@ -16,9 +16,15 @@ export function explain(error: unknown): CniError {
   return new CniError(
     ErrorCode.Internal,
     error instanceof Error ? `${error.name}: ${error.message}` : String(error),
-    "This is a fault of plumb itself: please report it with the stack that is on stderr.",
+    `This is a fault of plumb itself: please report it with this stack: ${framesOf(rootOf(error))}`,
     cause,
   );
+}
+
+/** Where an error was made, innermost first: `add (plugins/x.ts:3:15) < call (plugin/run.ts:80:3)`. */
+function framesOf(error: unknown): string {
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  return [...stack.matchAll(/^\s*at (.*)$/gm)].map(([, frame]) => frame).join(" < ") || "none";
 }
 
 /** The error that was there first, below those that were made of it. */

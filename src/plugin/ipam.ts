@@ -13,6 +13,9 @@ import { UndoList } from "./undo.ts";
 
 /** The methods that a request's `ipam` has, one for each verb. */
 export interface Ipam {
+  readonly type: string;
+  /** Whether it runs in this process. */
+  readonly isOurs: boolean;
   readonly releases: Releases;
   add(undo: Undo): Result;
   check(): void;
@@ -67,6 +70,8 @@ async function inProcess({ request, verb }: IpamContext, plugin: Plugin): Promis
     cleanup.finish();
   };
   return {
+    type: plugin.type,
+    isOurs: true,
     releases: plugin.releases,
     add(undo) {
       const own = new UndoList();
@@ -95,6 +100,8 @@ function asProgram({ request, stdin }: IpamContext, type: string, file: string |
     return execPlugin(host, { type, file, command, stdin });
   };
   return {
+    type,
+    isOurs: false,
     // A program cannot be asked.
     releases: type === "dhcp" ? "first" : "last",
     add(undo) {

@@ -56,6 +56,7 @@ export function readRequest(
   plugin: Plugin,
   command: Command,
   { stdin, rawConfig, cniVersion }: Input,
+  warn: AnyRequest["warn"],
 ): AnyRequest {
   const { netns: wanted } = COMMANDS[command];
   const ofContainer = command === "ADD" || command === "DEL" || command === "CHECK";
@@ -68,6 +69,7 @@ export function readRequest(
     stdin,
     rawConfig,
     cniVersion,
+    warn,
     network,
     hostNetns: new Namespace(host),
     path: splitPath(host.variable("CNI_PATH") ?? ""),

@@ -79,7 +79,7 @@ test("a function is told what the call says", async () => {
     "ADD",
     {
       add(request) {
-        const { host, stdin, hostNetns, netns, args, ...plain } = request;
+        const { host, stdin, hostNetns, netns, args, warn: _, ...plain } = request;
         assert.deepEqual(JSON.parse(stdin), plain.rawConfig);
         told = { ...plain, netns: netns.path, args: [...args], own: hostNetns.fd };
         return RESULT;
@@ -214,7 +214,7 @@ test("ADD whose result nobody reads is undone, and stderr tells", async () => {
   assert.deepEqual([code, stdout, undone], [1, "", ["second", "first"]]);
   assert.match(
     stderr,
-    /^plumb: write stdout: EPIPE: \{"cniVersion":"1\.1\.0","code":5,"msg":"write stdout: EPIPE"/,
+    /^plumb: main: write stdout: EPIPE: \{"cniVersion":"1\.1\.0","code":5,"msg":"write stdout: EPIPE"/,
   );
 });
 
@@ -231,7 +231,7 @@ test("what could not be undone is told behind the first error", async () => {
   assert.equal(output.details, "Wait.\nNot everything could be undone:\ncannot delete eth0: it is busy");
 });
 
-test("what nobody foresaw is 999, with the stack of what was thrown first on stderr", async () => {
+test("what nobody foresaw is 999, with the stack of what was thrown first, also on the line on stderr", async () => {
   const fault = () => {
     throw new TypeError("x is undefined");
   };
@@ -243,8 +243,10 @@ test("what nobody foresaw is 999, with the stack of what was thrown first on std
   for (const [command, definition, msg] of rows) {
     const { code, output, stderr } = await run(command, definition);
     assert.deepEqual([code, output.code, output.msg], [1, 999, msg]);
-    assert.match(output.details, /^This is a fault of plumb itself/);
-    assert.match(stderr, /^plumb: TypeError: x is undefined\n(.*\n)* +at fault \(.*run\.test\.ts:\d+:\d+\)/);
+    const advice = /^This is a fault of plumb itself: .* stack: fault \(.*run\.test\.ts:\d+:\d+\) < .*$/;
+    assert.match(output.details, advice);
+    assert.match(stderr, new RegExp(`^plumb: main: ${command} .*: ${msg} \\(code 999\\)\\. .*\n$`));
+    assert.ok(stderr.includes(output.details));
   }
 });
 

@@ -18,6 +18,8 @@ export interface Call<C> {
   readonly hostNetns: Namespace;
   /** The directories of CNI_PATH. */
   readonly path: readonly string[];
+  /** Tells the operator what he should know although the call succeeds: a line in the log, and on stderr. */
+  readonly warn: (text: string) => void;
 }
 
 /** One container's interface on one network. */

@@ -27,6 +27,7 @@ function request({ ipam = {}, env = {}, ips = [], args = [], cniVersion = "1.1.0
     hostNetns: undefined as never,
     netns: undefined as never,
     path: [],
+    warn: (text: string) => assert.fail(text),
     containerId: "c1",
     ifName: "eth0",
     args: new Map(Object.entries(env)),

@@ -52,6 +52,18 @@ test("an entry is read back, listed and removed", (t) => {
   assert.deepEqual(listCache(host, dir), { attachments: [], unreadable: [] });
 });
 
+test("without netns, the namespace is that of the result's interface", (t) => {
+  const s = new Scripted(t);
+  const netnsOf = (interfaces: unknown) => {
+    writeCache(s.host, s.dir, { ...entry, netns: "", result: { interfaces } });
+    return readCache(s.host, s.dir, "net1", "c1", "eth0")?.netns;
+  };
+  const [host, own] = [{ name: "eth0" }, { name: "eth0", sandbox: "/proc/7/fd/9" }];
+  assert.equal(netnsOf([host, { name: "eth1", sandbox: "/run/netns/y" }, own]), "/proc/7/fd/9");
+  for (const interfaces of [undefined, [], [host], [{ ...own, sandbox: "" }], ["eth0"]])
+    assert.equal(netnsOf(interfaces), "", JSON.stringify(interfaces));
+});
+
 test("a file from before cniCacheV1 is the bare result", (t) => {
   const s = new Scripted(t);
   s.file("results/net1-c1-eth0", JSON.stringify(entry.result));

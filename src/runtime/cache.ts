@@ -122,12 +122,20 @@ function parseEntry(host: Host, entry: JsonObject): CachedAttachment | undefined
     network: networkName,
     containerId,
     ifName,
-    netns: typeof netns === "string" ? netns : "",
+    netns: typeof netns === "string" ? netns : sandboxOf(result, ifName),
     config: configBytes === undefined ? "" : host.decode(configBytes),
     args: Array.isArray(cniArgs) ? cniArgs.filter(isPair) : [],
     capabilityArgs: isObject(capabilityArgs) ? capabilityArgs : {},
     ...(isObject(result) && { result }),
   };
+}
+
+/** The namespace that the result tells. The libcni of podman, buildah and containerd's older releases writes no `netns`. */
+function sandboxOf(result: unknown, ifName: string): string {
+  const interfaces = isObject(result) ? result["interfaces"] : undefined;
+  if (!Array.isArray(interfaces)) return "";
+  const own = interfaces.find((each) => isObject(each) && each["name"] === ifName && isText(each["sandbox"]));
+  return own?.sandbox ?? "";
 }
 
 function isText(value: unknown): value is string {

@@ -59,6 +59,7 @@ test("the environment tells the attachment, and nothing of an outer call", async
     TRACEPARENT: trace.traceparent,
     TRACESTATE: "outer",
     BAGGAGE: "k=v",
+    PLUMB_ERRORS_TO: `${process.pid}`,
   });
 });
 
@@ -200,6 +201,17 @@ test("what the caller says goes before what is cached", async (t) => {
   await runtime.del(networkOf(["a"]), { ...attachment, netns: "", args: [] });
   const { env } = s.calls()[1]!;
   assert.deepEqual([env["CNI_ARGS"], env["CNI_NETNS"]], ["", ""]);
+});
+
+test("DEL does not name a namespace that is gone, be there a file in its place or nothing", async (t) => {
+  const s = new Scripted(t);
+  s.plugin("a", "echo {}");
+  for (const netns of ["/proc/self/ns/net", s.file("no-namespace", ""), join(s.dir, "nothing")])
+    await s.runtime().del(networkOf(["a"]), { ...attachment, netns });
+  assert.deepEqual(
+    s.calls().map(({ env }) => env["CNI_NETNS"]),
+    ["/proc/self/ns/net", "", ""],
+  );
 });
 
 test("DEL goes on past errors, reports all of them and keeps the cache entry", async (t) => {

@@ -1,3 +1,5 @@
+import type { Host } from "../host/host.ts";
+import { isNamespace } from "../net/namespace.ts";
 import type { NetworkConfigList, PluginConfig } from "../spec/config.ts";
 import { deriveRequest, type RequestParts } from "../spec/derive.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
@@ -102,7 +104,8 @@ export async function delNetwork(
   options: CallOptions,
 ): Promise<void> {
   const cached = cachedOf(context, network, attachment);
-  const full = completed(attachment, cached);
+  const { host } = context;
+  const full = { ...completed(attachment, cached), netns: netnsForDel(host, attachment.netns) };
   const prevResult = await prevResultForDel(network, cached);
   const failures: CniError[] = [];
   for (const plugin of network.plugins.toReversed()) {
@@ -116,7 +119,7 @@ export async function delNetwork(
   const { containerId, ifName } = attachment;
   if (failures.length > 0)
     throw combined(`cannot remove ${ifName} of ${containerId} from network "${network.name}"`, failures);
-  removeCache(context.host, context.cacheDir, network.name, containerId, ifName);
+  removeCache(host, context.cacheDir, network.name, containerId, ifName);
 }
 
 /** STATUS of all plugins; the first error is thrown. Networks below version 1.1.0 are not asked. */
@@ -171,6 +174,11 @@ function cachedOf(
 function completed(attachment: Attachment, cached: CachedAttachment | undefined): Required<Attachment> {
   const { args = cached?.args ?? [], capabilityArgs = cached?.capabilityArgs ?? {} } = attachment;
   return { ...attachment, args, capabilityArgs };
+}
+
+/** "" for what is gone: there are plugins that fail with the path, above all if a file is left there, as by docker. */
+function netnsForDel(host: Host, path: string): string {
+  return isNamespace(host, path) ? path : "";
 }
 
 /** Version 0.4.0 gave DEL a prevResult. An unusable one is left out rather than let it block DEL. */

@@ -1,5 +1,6 @@
 import { errno } from "../host/errno.ts";
 import { type Host, isErrno, type RunResult } from "../host/host.ts";
+import { ERRORS_TO } from "../plugin/errors-to.ts";
 import { findExecutable } from "../plugin/exec.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
 import { isObject, type JsonObject, show } from "../spec/json.ts";
@@ -30,6 +31,8 @@ export interface ExecContext {
   readonly timeoutMs: number;
   /** Takes what a plugin wrote to its stderr. */
   readonly onStderr: (text: string, plugin: string) => void;
+  /** Stands around each call; `run` may be given another one. */
+  readonly around?: (call: PluginCall, run: (call: PluginCall) => Promise<JsonObject>) => Promise<JsonObject>;
 }
 
 /** One call of one plugin. */
@@ -66,6 +69,11 @@ export function findPlugin(context: ExecContext, type: string): Executable {
  * answered, that it could not be run, took too long, was killed, or printed no JSON.
  */
 export async function callPlugin(context: ExecContext, call: PluginCall): Promise<JsonObject> {
+  const { around } = context;
+  return around ? around(call, (changed) => answerOf(context, changed)) : answerOf(context, call);
+}
+
+async function answerOf(context: ExecContext, call: PluginCall): Promise<JsonObject> {
   const place: Place = {
     verb: call.verb,
     plugin: call.type,
@@ -83,7 +91,7 @@ async function run(context: ExecContext, call: PluginCall, place: Place): Promis
     const { path, argv } = findPlugin(context, call.type);
     return await runWhenWritten(programs, path, {
       argv,
-      env: environmentFor(host.environment(), context.path, call),
+      env: environmentFor(host.environment(), context.path, call, host.sys.getpid()),
       stdin: host.encode(JSON.stringify(call.request)),
       timeoutMs,
       captureStderr: true,
@@ -104,11 +112,15 @@ async function run(context: ExecContext, call: PluginCall, place: Place): Promis
 /** Variables of one call; those that a runtime above us was given for its own call must not shine through. */
 const CALL_VARIABLES = ["CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH"];
 
-/** The plugin's environment: ours, with the variables of the call and its trace context in place of their like. */
+/**
+ * The plugin's environment: ours, with the variables of the call and its trace context in place of their like. `pid` is this
+ * process, which tells the plugin's errors.
+ */
 export function environmentFor(
   inherited: readonly string[],
   path: readonly string[],
   { verb, variables, trace }: Pick<PluginCall, "verb" | "variables" | "trace">,
+  pid: number,
 ): string[] {
   const own: Record<string, string | undefined> = {
     CNI_COMMAND: verb,
@@ -117,6 +129,7 @@ export function environmentFor(
     TRACEPARENT: trace?.traceparent,
     TRACESTATE: trace?.tracestate,
     BAGGAGE: trace?.baggage,
+    [ERRORS_TO]: `${pid}`,
   };
   const kept = inherited.filter((entry) => {
     const name = entry.slice(0, entry.indexOf("="));

@@ -1,4 +1,5 @@
 import type { Host } from "../host/host.ts";
+import { asksForLog } from "../log/settings.ts";
 import type { NetworkConfigList } from "../spec/config.ts";
 import type { ValidAttachment } from "../spec/derive.ts";
 import type { JsonObject } from "../spec/json.ts";
@@ -20,6 +21,7 @@ import { collectGarbage } from "./gc.ts";
 import { type LockContext, withAllContainers, withContainer } from "./locks.ts";
 import { blockingPrograms, type Programs } from "./programs.ts";
 import { pluginVersions, validateNetwork } from "./version.ts";
+import type { Operation } from "./watch.ts";
 
 /**
  * Runs CNI plugins: what Go's libcni offers. All failures are thrown as CniError; what a plugin answered is a
@@ -91,34 +93,49 @@ export function createRuntime(options: RuntimeOptions): Runtime {
   const { host, confDir = DEFAULT_CONF_DIR } = options;
   const context = contextOf(options);
 
+  /** `work`, told to the log and the trace that the environment wants. */
+  async function told<T>(
+    operation: Operation,
+    options: CallOptions,
+    work: (context: OperationContext, options: CallOptions) => Promise<T>,
+  ): Promise<T> {
+    if (!asksForLog(host)) return work(context, options).catch(rethrow);
+    const { watchOperation } = await import("./watch.ts");
+    return watchOperation(context, operation, options, work).catch(rethrow);
+  }
+
   /** `work` with the container to itself, after a look at the names. */
   async function alone<T>(
-    verb: string,
+    verb: "ADD" | "CHECK" | "DEL",
     network: NetworkConfigList,
     to: Attachment,
-    work: () => Promise<T>,
+    options: CallOptions,
+    work: typeof addNetwork | typeof checkNetwork | typeof delNetwork,
   ): Promise<T> {
     parseNetworkName(network.name);
     parseIfName(to.ifName);
+    const containerId = parseContainerId(to.containerId);
     const what = `${verb} of ${to.ifName} on network ${network.name}`;
-    return withContainer(context, parseContainerId(to.containerId), what, work).catch(rethrow);
+    return told({ verb, network, attachment: to }, options, (within, call) =>
+      withContainer(within, containerId, what, () => work(within, network, to, call) as Promise<T>),
+    );
   }
 
   return {
     networks: () => readNetworks(host, confDir),
     network: (name) => findNetwork(host, confDir, name),
     defaultNetwork: () => defaultNetwork(host, confDir),
-    add: async (network, attachment, call = {}) =>
-      alone("ADD", network, attachment, () => addNetwork(context, network, attachment, call)),
-    check: async (network, attachment, call = {}) =>
-      alone("CHECK", network, attachment, () => checkNetwork(context, network, attachment, call)),
-    del: async (network, attachment, call = {}) =>
-      alone("DEL", network, attachment, () => delNetwork(context, network, attachment, call)),
-    status: async (network, call = {}) => networkStatus(context, network, call),
+    add: async (network, attachment, call = {}) => alone("ADD", network, attachment, call, addNetwork),
+    check: async (network, attachment, call = {}) => alone("CHECK", network, attachment, call, checkNetwork),
+    del: async (network, attachment, call = {}) => alone("DEL", network, attachment, call, delNetwork),
+    status: async (network, call = {}) =>
+      told({ verb: "STATUS", network }, call, (within, options) => networkStatus(within, network, options)),
     gc: async (network, valid, call = {}) =>
-      withAllContainers(context, `GC of network ${network.name}`, () =>
-        collectGarbage(context, network, valid, call),
-      ).catch(rethrow),
+      told({ verb: "GC", network }, call, (within, options) =>
+        withAllContainers(within, `GC of network ${network.name}`, () =>
+          collectGarbage(within, network, valid, options),
+        ),
+      ),
     attachment: (network, containerId, ifName) =>
       readCache(host, context.cacheDir, network, containerId, ifName),
     attachments(containerId) {
@@ -137,7 +154,9 @@ function rethrow(error: unknown): never {
   throw asCniError(error);
 }
 
-function contextOf(options: RuntimeOptions): ChainContext & LockContext {
+type OperationContext = ChainContext & LockContext;
+
+function contextOf(options: RuntimeOptions): OperationContext {
   const { host, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   return {
     host,

@@ -17,7 +17,7 @@ import { parseCidr } from "../../src/address/cidr.ts";
 import { parseIp } from "../../src/address/ip.ts";
 import type { Outcome } from "../../src/dhcp/attachment.ts";
 import { Attachments } from "../../src/dhcp/attachments.ts";
-import type { AddCall, AttachmentId, Wish } from "../../src/dhcp/protocol.ts";
+import { type AddCall, type AttachmentId, attachmentName, type Wish } from "../../src/dhcp/protocol.ts";
 import type { Lease, Settings, Source, SourceContext, SourceEvents } from "../../src/dhcp/source.ts";
 import { Store } from "../../src/dhcp/store.ts";
 import { VirtualScheduler } from "../../src/dhcp/virtual.node.ts";
@@ -91,7 +91,7 @@ class Bench {
     const { host } = this.space;
     this.attachments = new Attachments({
       ...{ host, scheduler: this.scheduler, store: Store.open(host, this.directory), broadcast: false },
-      log: (line) => this.lines.push(line),
+      log: (line, { id } = {}) => this.lines.push(id ? `${attachmentName(id)}: ${line}` : line),
       ...{ hostPrefix: "", patience: PATIENCE, timing: { timeout: 1, resendMax: 1, probe: 1 } },
       openSource: (family, context, events) => {
         this.sources.push(new ScriptedSource(family, context, events));

@@ -61,7 +61,9 @@ export function isRefused(asked: Asked, code: number, msg: string | RegExp, deta
   matches(asked.output.msg, msg);
   if (details !== undefined) matches(asked.output.details ?? "", details);
   assert.equal(typeof asked.output.cniVersion, "string");
-  assert.equal(asked.stderr, "");
+  // The same on a line for the log.
+  assert.match(asked.stderr, /^plumb: \S+: \S+ .*failed: .*\n$/);
+  assert.ok(asked.stderr.includes(`(code ${code})`), asked.stderr);
 }
 
 function matches(text: string, wanted: string | RegExp): void {

@@ -337,7 +337,7 @@ describe("who calls", () => {
       assert.deepEqual({ code, stdout }, { code: 1, stdout: "" });
       assert.match(
         stderr,
-        new RegExp(`^plumb: write stdout: ${reason}: \\{"cniVersion":"1\\.1\\.0","code":5,`),
+        new RegExp(`^plumb: bridge: write stdout: ${reason}: \\{"cniVersion":"1\\.1\\.0","code":5,`),
       );
       assert.deepEqual(world.state(), before);
       assert.equal(container.link(), undefined);

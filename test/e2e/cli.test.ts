@@ -130,6 +130,27 @@ test("add, check and del, as scripts for cnitool call them", async (t) => {
   assert.equal(await m.leftovers(), "/run/netns/blue\n");
 });
 
+test("--id is the container ID; check and del then remember where the namespace was", async (t) => {
+  const m = await Machine.start(t);
+  m.plugin("a", PRINT_RESULT);
+  m.network("10.conflist", "n", ["a"]);
+  await m.must("ip netns add blue");
+  await m.must(`${plumb} add --id web n /run/netns/blue`);
+  for (const verb of ["check", "del", "del"]) await m.must(`${plumb} ${verb} --id web n`);
+  assert.deepEqual(m.log(), [
+    ["ADD", "a", "web", "eth0", "/run/netns/blue"],
+    ["CHECK", "a", "web", "eth0", "/run/netns/blue"],
+    ["DEL", "a", "web", "eth0", "/run/netns/blue"],
+    // Nothing is known of it any more.
+    ["DEL", "a", "web", "eth0"],
+  ]);
+  for (const id of ["a/b", ""]) {
+    const { code, stderr } = await m.exec([plumb, "add", "--id", id, "n", "/run/netns/blue"]);
+    assert.equal(code, 1);
+    assert.match(stderr, /containerID/);
+  }
+});
+
 test("on a terminal the answers are for people", async (t) => {
   const m = await Machine.start(t);
   m.plugin("a", PRINT_RESULT);
@@ -394,6 +415,8 @@ for (const [words, message] of [
   ["nope", /^plumb: unknown command "nope"\nSee "plumb --help"\.\n$/],
   ["add", /^plumb add: NETWORK is missing\nSee "plumb add --help"\.\n$/],
   ["add n", /NETNS is missing/],
+  ["add --id web n", /^plumb add: NETNS is missing/],
+  ["check n", /^plumb check: NETNS is missing/],
   ["add n x y", /unexpected argument "y"/],
   ["del --nope n x", /unknown option --nope/],
   ["gc n --keep x", /--keep wants ID\/IFNAME/],

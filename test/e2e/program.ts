@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import type { World } from "./world.ts";
+import type { Scope, World } from "./world.ts";
 
 const POLL_MS = 20;
 let started = 0;
@@ -13,11 +12,11 @@ let started = 0;
 /** Waits until a condition holds; gives what it gave. Fails after `seconds`, with what `explain` says. */
 export async function until<T>(
   what: string,
-  condition: () => T,
+  condition: () => T | Promise<T>,
   { seconds = 20, explain = () => "" }: { seconds?: number; explain?: () => string } = {},
 ): Promise<NonNullable<T>> {
   for (const end = Date.now() + seconds * 1000; ; ) {
-    const value = condition();
+    const value = await condition();
     if (value) return value;
     if (Date.now() > end) assert.fail(`waited ${seconds} s in vain for ${what}\n${explain()}`);
     await setTimeout(POLL_MS);
@@ -30,7 +29,7 @@ export class Program {
   readonly #file: string;
   readonly #ended: Promise<number | null>;
 
-  constructor(t: TestContext, world: World, command: readonly string[]) {
+  constructor(t: Scope, world: World, command: readonly string[]) {
     this.#file = join(world.bin, `output-${++started}`);
     // It ends with this process, however that ends.
     const [program, ...args] = ["setpriv", "--pdeathsig", "KILL", "--", ...world.entering(command)];

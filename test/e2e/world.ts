@@ -108,8 +108,11 @@ export class Container {
   }
 }
 
+/** What ends at some time, and what is to be done then: a test, or a measurement. */
+export type Scope = Pick<TestContext, "after">;
+
 /** A folder with our plugins until the test ends: a CNI_PATH. */
-export function ourPlugins(t: TestContext): string {
+export function ourPlugins(t: Scope): string {
   const bin = mkdtempSync(join(tmpdir(), "plumb-world-"));
   t.after(() => rmSync(bin, { recursive: true }));
   for (const name of pluginTypes) symlinkSync(plumb, join(bin, name));
@@ -276,9 +279,10 @@ export class World {
       master,
       addresses: addressesOf({ addr_info }),
     }));
-    // Those of link-local addresses and multicast come and go with the carrier.
+    // Those of link-local addresses and multicast come and go with the carrier, others with addresses.
+    const byItself = ["local", "anycast", "broadcast", "multicast"];
     const routes = this.ip("route", "show", "table", "all")
-      .filter(({ dst }) => !/^(fe80|ff00|multicast)/.test(dst))
+      .filter(({ dst, type }) => !byItself.includes(type) && !/^(fe80|ff00)/.test(dst))
       .map(({ dst, gateway, dev }) => [dst, gateway, dev]);
     const script = `cat /proc/net/ip_tables_names /proc/net/ip6_tables_names
       find /var/lib/cni/networks -path "*/.plumb" -prune -o -type f -print | grep -vE "/(lock|last_reserved_ip.[0-9]+)$"`;

@@ -115,17 +115,35 @@ describe("how it is started", () => {
   });
 });
 
+it("knows of Unicode what a program needs that is written out, and says what it lacks", () => {
+  const { stdout, stderr } = run(buildProgram("test/native/unicode-main.ts"), []);
+  assert.equal(stderr, "");
+  assert.deepEqual(JSON.parse(stdout), {
+    written: ["é", "β", "🙂"],
+    ignoringCase: true,
+    cases: "ÉSS é",
+    sorted: ["a", "b", "é"],
+    same: 0,
+    propertyAtRunTime: "SyntaxError: unknown unicode property name",
+    normalize: "InternalError: this engine cannot normalize",
+  });
+});
+
 describe("a fault that nobody catches", () => {
   const program = buildProgram("test/native/fault-main.ts");
   const file = String.raw`test/native/fault-main\.ts`;
 
   const faults: readonly [fault: string, msg: RegExp, stack: RegExp][] = [
-    ["exception", /^Fault: thrown$/, new RegExp(`at exception \\(${file}:11:15\\)`)],
-    ["rejection", /^Fault: rejected$/, new RegExp(`at rejection \\(${file}:14:\\d+\\)`)],
+    ["exception", /^Fault: thrown$/, new RegExp(` < exception \\(${file}:11:15\\)`)],
+    ["rejection", /^Fault: rejected$/, new RegExp(` < rejection \\(${file}:14:\\d+\\)`)],
     ["late rejection", /^Fault: rejected late$/, new RegExp(`${file}:18:\\d+\\)`)],
-    ["recursion", /call stack size exceeded/, new RegExp(`at deeper \\(${file}:27:\\d+\\)`)],
-    ["wrong type", /^TypeError: .*wrong type/, new RegExp(`at close \\(native\\)[^]*${file}:40:\\d+\\)`)],
-    ["no error object", /^just text$/, /^plumb: just text$/m],
+    ["recursion", /call stack size exceeded/, new RegExp(`< deeper \\(${file}:27:\\d+\\)`)],
+    [
+      "wrong type",
+      /^TypeError: .*wrong type/,
+      new RegExp(`stack: close \\(native\\) < .*${file}:40:\\d+\\)`),
+    ],
+    ["no error object", /^just text$/, /^plumb: just text \(code 999\)/],
   ];
   for (const [fault, msg, stack] of faults)
     it(`${fault}: the TypeScript's line on stderr, a CNI error with code 999 on stdout`, () => {
@@ -137,6 +155,7 @@ describe("a fault that nobody catches", () => {
         { code: 999, cniVersion: "1.1.0" },
       );
       assert.match(error["msg"] as string, msg);
+      assert.match(stderr, /^plumb: .* \(code 999\)\. .*\n$/);
       assert.match(stderr, stack);
     });
 

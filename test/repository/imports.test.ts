@@ -6,7 +6,19 @@ import { dirname, join, relative } from "node:path";
 import { after, describe, it } from "node:test";
 import { root } from "../root.ts";
 
-const ROOMS = ["address", "spec", "host", "netlink", "net", "dhcp", "plugin", "plugins", "runtime", "cli"];
+const ROOMS = [
+  "address",
+  "spec",
+  "host",
+  "log",
+  "netlink",
+  "net",
+  "dhcp",
+  "plugin",
+  "plugins",
+  "runtime",
+  "cli",
+];
 
 const ALLOWED: readonly [file: string, specifier: string][] = [
   ["src/netlink/within.ts", "./nftables/rule.ts"],

@@ -1,15 +1,29 @@
 // containerd in a world: its daemon, and ctr.
-import type { TestContext } from "node:test";
 import type { Program } from "../e2e/program.ts";
-import type { Outcome } from "../e2e/world.ts";
+import type { Outcome, Scope } from "../e2e/world.ts";
 import { IMAGE } from "./image.ts";
-import { IMAGE_ARCHIVE, type RuntimeHost } from "./runtime-host.ts";
+import { IMAGE_ARCHIVE, type Layers, type RuntimeHost, withPrograms } from "./runtime-host.ts";
+
+/** The releases that are tested, and where their programs are. */
+export const RELEASES: Readonly<Record<string, Layers>> = {
+  containerd: ["runtimes"],
+  "the next release's containerd": ["next/runtimes", "runtimes"],
+};
+
+export const CONTAINERD_PROGRAMS = ["containerd", "ctr", "runc"];
+
+/** For tests of one. */
+export function withContainerd(layers: Layers) {
+  return withPrograms(CONTAINERD_PROGRAMS, layers);
+}
 
 const SOCKET = "/run/containerd/containerd.sock";
 
 export interface ContainerdSettings {
   /** How many networks the CRI attaches a pod to: the first files of /etc/cni/net.d. */
   readonly networks?: number;
+  /** More of its environment, which is that of the plugins. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class Containerd {
@@ -22,15 +36,16 @@ export class Containerd {
   }
 
   /** Starts the daemon, and loads the image for ctr and for the CRI. */
-  static async start(
-    t: TestContext,
-    host: RuntimeHost,
-    settings: ContainerdSettings = {},
-  ): Promise<Containerd> {
+  static async start(t: Scope, host: RuntimeHost, settings: ContainerdSettings = {}): Promise<Containerd> {
+    // It comes with podman, and would be every pod's network.
+    host.must("rm", "-f", "/etc/cni/net.d/87-podman-bridge.conflist");
     const file = "/etc/containerd/test.toml";
     const version = host.must("containerd", "--version").includes(" 1.") ? 1 : 2;
     host.write(file, version === 1 ? configOne(settings) : configTwo(settings));
-    const daemon = await host.daemon(t, ["containerd", "--config", file], SOCKET);
+    // One that was killed has left it.
+    host.must("rm", "-f", SOCKET);
+    const env = Object.entries(settings.env ?? {}).map(([name, value]) => `${name}=${value}`);
+    const daemon = await host.daemon(t, ["env", ...env, "containerd", "--config", file], SOCKET);
     const containerd = new Containerd(host, daemon);
     for (const namespace of ["default", "k8s.io"])
       host.must("ctr", "--namespace", namespace, "images", "import", IMAGE_ARCHIVE);
@@ -40,6 +55,11 @@ export class Containerd {
   /** Where the CRI listens too, for who is outside. */
   get socket(): string {
     return this.host.path(SOCKET);
+  }
+
+  /** As by kill -9: containers go on. */
+  async kill(): Promise<void> {
+    await this.daemon.stop("SIGKILL");
   }
 
   /** `ctr run --rm --cni`: a container lives as long as the command. */

@@ -1,9 +1,9 @@
 // Kubernetes' side of the Container Runtime Interface: what a kubelet asks of containerd for a pod's network.
 import { join } from "node:path";
-import type { TestContext } from "node:test";
 import { credentials, loadPackageDefinition, type ServiceError } from "@grpc/grpc-js";
 import { loadSync } from "@grpc/proto-loader";
-import type { Json } from "../e2e/world.ts";
+import { until } from "../e2e/program.ts";
+import type { Json, Scope } from "../e2e/world.ts";
 import { root } from "../root.ts";
 
 /** A call that makes and attaches a pod may take long on a busy machine. */
@@ -26,10 +26,12 @@ export class Cri {
   readonly #client: Json;
 
   /** `socket`: where the runtime listens, for who is outside its world. */
-  constructor(t: TestContext, socket: string) {
+  constructor(t: Scope, socket: string) {
     const definition = loadSync(join(root, "test/runtimes/cri.proto"), { longs: Number, defaults: true });
     const { runtime }: Json = loadPackageDefinition(definition);
     this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure(), {
+      // The connection of an earlier one, to a daemon that was killed, is no connection.
+      "grpc.use_local_subchannel_pool": 1,
       // A daemon that was killed is back soon.
       "grpc.initial_reconnect_backoff_ms": 100,
       "grpc.max_reconnect_backoff_ms": 1000,
@@ -80,6 +82,16 @@ export class Cri {
   async list(): Promise<{ id: string; name: string }[]> {
     const { items } = await this.#call("ListPodSandbox", {});
     return items.map(({ id, metadata }: Json) => ({ id, name: metadata.name }));
+  }
+
+  /** Waits until the runtime has read the newest form of a network's file. */
+  async hasRead(list: object): Promise<void> {
+    const wanted = JSON.stringify(list);
+    await until("the runtime to read a network", async () => {
+      const { info } = await this.#call("Status", { verbose: true });
+      const { Networks = [] } = JSON.parse(info.cniconfig);
+      return Networks.some(({ Config }: Json) => Config.Source === wanted);
+    });
   }
 
   /** What keeps the network from being ready, "" if nothing does. */

@@ -5,9 +5,8 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import type { TestContext } from "node:test";
 import { Program } from "../e2e/program.ts";
-import { type Outcome, ourPlugins, ready, reference, World } from "../e2e/world.ts";
+import { type Json, type Outcome, ourPlugins, ready, reference, type Scope, World } from "../e2e/world.ts";
 import { root } from "../root.ts";
 import { Cgroups } from "./cgroups.ts";
 import { writeImage } from "./image.ts";
@@ -20,6 +19,9 @@ const PLUGIN_FOLDERS = ["/opt/cni/bin", "/usr/lib/cni"];
 /** The archive of the image in the world. */
 export const IMAGE_ARCHIVE = "/run/image.tar";
 
+const BEYOND = "203.0.113.2";
+const CURL = ["curl", "--silent", "--show-error", "--max-time", "20"];
+
 /** Folders like a root file system, laid over the machine's; the first is uppermost. */
 export type Layers = readonly ("runtimes" | "next/runtimes")[];
 
@@ -31,10 +33,15 @@ export function withPrograms(
   const folders = ["/", ...layers.map((layer) => join(root, "dist", layer))];
   const found = (program: string) =>
     ["usr/bin", "usr/sbin"].some((bin) => folders.some((folder) => existsSync(join(folder, bin, program))));
-  const missing = programs.filter((program) => !found(program));
-  if (missing.length > 0)
-    return { skip: `NOT RUN: ${missing.join(", ")} could not be had (scripts/setup tests)` };
-  return { skip: pluginsOf(side) === undefined && `NOT RUN: the plugins "${side}" could not be had` };
+  const missing = [
+    ...programs.filter((program) => !found(program)),
+    // Else an older one would be tested under a newer one's name.
+    ...layers.filter((layer) => layer !== "runtimes" && !existsSync(join(root, "dist", layer))),
+    ...(pluginsOf(side) === undefined ? [`the plugins of ${side}`] : []),
+  ];
+  return {
+    skip: missing.length > 0 && `NOT RUN: ${missing.join(", ")} could not be had (scripts/setup tests)`,
+  };
 }
 
 /** A side's folder of plugins; undefined for ours, which a test has in a folder of its own, and for what is missing. */
@@ -62,10 +69,10 @@ export class RuntimeHost extends World {
     this.#init = init;
   }
 
-  static async boot(t: TestContext, layers: Layers = ["runtimes"]): Promise<RuntimeHost> {
+  static async boot(t: Scope, layers: Layers = ["runtimes"], plugins = side): Promise<RuntimeHost> {
     const cgroups = new Cgroups(`plumb-test-${randomUUID()}`);
     const bin = ourPlugins(t);
-    const script = bootScript(layers, cgroups, pluginsOf(side) || bin);
+    const script = bootScript(layers, cgroups, pluginsOf(plugins) || bin);
     const namespaces = [
       "--mount",
       "--net",
@@ -112,6 +119,36 @@ export class RuntimeHost extends World {
     this.write(`/etc/cni/net.d/${file}.conflist`, JSON.stringify(list));
   }
 
+  /** A host beyond `uplink` that has no route to containers: they reach it, and its web page, masqueraded. */
+  beyond(): { readonly address: string; curl(url: string): Outcome } {
+    const script = `ip netns add beyond
+      ip link add uplink type veth peer name eth0 netns beyond
+      ip addr add 203.0.113.1/24 dev uplink && ip link set uplink up
+      ip -n beyond addr add ${BEYOND}/24 dev eth0 && ip -n beyond link set eth0 up && ip -n beyond link set lo up`;
+    this.must("sh", "-ec", script);
+    return { address: BEYOND, curl: (url) => this.exec(["ip", "netns", "exec", "beyond", ...CURL, url]) };
+  }
+
+  /** Asks for a page; from another namespace where `netns` is its path. */
+  curl(url: string, netns?: string): Outcome {
+    return this.exec([...(netns === undefined ? [] : ["nsenter", `--net=${netns}`]), ...CURL, url]);
+  }
+
+  /** All that containers may leave behind, a line each: what plugins keep, results that runtimes keep, namespaces. */
+  remains(): string[] {
+    const folders = ["/run/netns", "/run/cni", "/var/lib/cni/results", "/var/lib/cni/cache"];
+    const state: Readonly<Record<string, readonly Json[]>> = {
+      ...this.state(),
+      more: this.exec(["find", ...folders, "-type", "f"])
+        .stdout.trim()
+        .split("\n"),
+    };
+    const lines = Object.entries(state).flatMap(([what, things]) =>
+      things.map((thing) => `${what} ${JSON.stringify(thing)}`),
+    );
+    return lines.sort();
+  }
+
   /** As `exec`, while other things go on. */
   async run(command: readonly string[]): Promise<Outcome> {
     const [program, ...args] = this.entering(command);
@@ -122,7 +159,7 @@ export class RuntimeHost extends World {
   }
 
   /** Starts a daemon, which lives until the world ends, and waits until it answers at its unix socket. */
-  async daemon(t: TestContext, command: readonly string[], socket: string): Promise<Program> {
+  async daemon(t: Scope, command: readonly string[], socket: string): Promise<Program> {
     const program = new Program(t, this, ["setpriv", "--pdeathsig", "KILL", "--", ...command]);
     await program.until(`${socket}`, () => this.exec(["test", "-S", socket]).code === 0, 60);
     return program;
@@ -152,6 +189,7 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     ${cgroups.mountScript()}
     ip link set lo up
     echo ready
-    # The kernel then takes away those that daemons leave to the first process.
-    exec env --ignore-signal=CHLD cat -`;
+    # This shell is the first process, and buries the orphans while it waits.
+    cat -
+    exit`;
 }

@@ -8,7 +8,7 @@ import { type DhcpConfig, socketPathOf } from "./config.ts";
 export function del(request: DelRequest<DhcpConfig>, cleanup: Cleanup): void {
   cleanup.step("give the lease back", () => {
     const problem = release(request);
-    if (problem?.foreign) request.host.stderr(`plumb: ${problem.message}. ${problem.details}\n`);
+    if (problem?.foreign) request.warn(`${problem.message}. ${problem.details}`);
   });
 }
 

@@ -63,7 +63,10 @@ export function rangeSetsFor({ config, cniVersion }: Call<HostLocalConfig>): Ran
   return sets;
 }
 
-/** The addresses that are asked for, by CNI_ARGS, by `args` and by the runtime. */
+/**
+ * The addresses that are asked for, by CNI_ARGS, by `args` and by the runtime. Each counts once: podman names a static
+ * one twice when it attaches a container anew (`podman network reload`).
+ */
 export function requestedIps(config: HostLocalConfig, args: ReadonlyMap<string, string>): Ip[] {
   const byArgs = args.get("IP") || undefined;
   const texts = [
@@ -71,11 +74,12 @@ export function requestedIps(config: HostLocalConfig, args: ReadonlyMap<string, 
     ...(config.args?.cni?.ips ?? []),
     ...(config.runtimeConfig?.ips ?? []),
   ];
-  return texts.map((text) => {
-    const requested = parseRequestedIp(text);
-    if (requested) return requested.ip;
+  const requested = texts.map((text) => {
+    const parsed = parseRequestedIp(text);
+    if (parsed) return parsed.ip;
     const details =
       text === byArgs ? "It stands in CNI_ARGS as IP." : `It stands in "ips" of args.cni or runtimeConfig.`;
     throw new CniError(ErrorCode.InvalidConfig, `cannot understand ip: ${show(text)}`, details);
   });
+  return requested.filter((ip, index) => requested.findIndex((other) => other.equals(ip)) === index);
 }

@@ -121,6 +121,11 @@ test("requested addresses", async (t) => {
     assert.deepEqual(s.add("c1", "eth0", { env: { IP: "10.1.3.77" } }), ["10.1.2.2", "10.1.3.77", "fd00::2"]);
     assert.deepEqual(s.add("c2", "eth0", { env: { IP: "" } }), ["10.1.2.3", "10.1.3.78", "fd00::3"]);
   });
+  await t.test("one that is named twice counts once", (t) => {
+    const s = new Scratch(t, { ranges });
+    const ips = ["10.9.0.7", "fd00::99", "10.9.0.7/24", "fd00:0::99"];
+    assert.deepEqual(s.add("c1", "eth0", { runtimeConfig: { ips } }), ["10.9.0.7", "10.1.3.2", "fd00::99"]);
+  });
   await t.test("that cannot be had", (t) => {
     const s = new Scratch(t, { ranges: [[{ subnet: "10.1.2.0/29" }], [{ subnet: "10.1.3.0/24" }]] });
     s.add("c1");

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -78,6 +79,7 @@ export class Scratch {
       netns: NO_NAMESPACE,
       hostNetns: NO_NAMESPACE,
       path: [],
+      warn: (text: string) => assert.fail(text),
       containerId,
       ifName,
       args: new Map(Object.entries(env)),
