@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 import { type Layers, side, withPrograms } from "./runtime-host.ts";
 import { Soak } from "./soak/soak.ts";
 
-const count = Number(process.env["SOAK"] ?? 120);
+const count = Number(process.env["SOAK"] ?? 100);
 const seed = Number(process.env["SOAK_SEED"] ?? Date.now() % 1_000_000);
 const layers: Layers =
   process.env["SOAK_CONTAINERD"] === "next" ? ["next/runtimes", "runtimes"] : ["runtimes"];

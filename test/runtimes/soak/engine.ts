@@ -42,7 +42,7 @@ runtime = "runc"
 
 /** The reference needs not be waited for: some of what it fails at, it never succeeds at. */
 const PATIENCE_MS = side === "ours" ? 120_000 : 20_000;
-/** A podman that was killed has left a container that it does not know. */
+/** By a container that a killed podman has left, or one that was given this address meanwhile. */
 const HELD = /is already in use by|is not available in range/;
 const PAUSE_MS = 50;
 
@@ -185,7 +185,7 @@ export class Containers implements Engine {
       if (trouble !== "") await this.#remove("rm", "--force", "--time=0", life.name);
       if (HELD.test(trouble)) {
         made = elsewhere(made);
-        this.#count("ports and addresses held by forgotten containers");
+        this.#count("ports and addresses that others held");
       }
       return trouble;
     });

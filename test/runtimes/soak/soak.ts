@@ -36,6 +36,18 @@ const VISIT = `name=$1 seconds=$2; shift 2
     esac
   done`;
 
+/** What the summary tells first, were it nothing. */
+const FIRST = [
+  "made",
+  "restarted",
+  "removed",
+  "containers killed",
+  "keepers killed",
+  "makes repeated",
+  "removals repeated",
+];
+const THEN = ["samples", "samples that failed", "audits"];
+
 export interface SoakSettings {
   readonly count: number;
   readonly seed: number;
@@ -122,14 +134,18 @@ export class Soak {
       else if (first.has(key)) repeated++;
       else first.add(key);
     }
+    const counted = (names: readonly string[]) => names.map((name) => [name, this.#counts.get(name) ?? 0]);
     const facts = {
-      ...Object.fromEntries(this.#counts),
+      ...Object.fromEntries(counted(FIRST)),
       "plugins killed in ADD": killed.filter(({ verb }) => verb === "ADD").length,
       "plugins killed in DEL": killed.filter(({ verb }) => verb === "DEL").length,
       "runtimes killed in ADD": this.#traps.runtimesKilled("ADD"),
       "runtimes killed in DEL": this.#traps.runtimesKilled("DEL"),
       "calls of plugins": calls.length,
       "DELs repeated": repeated,
+      ...Object.fromEntries(counted(THEN)),
+      complaints: this.complaints.length,
+      ...Object.fromEntries([...this.#counts].sort()),
     };
     const words = Object.entries(facts).map(([what, times]) => `${what} ${times}`);
     return `${side}: ${words.join(", ")}; ${seconds} s`;
@@ -141,7 +157,7 @@ export class Soak {
     for (const life of first) await this.#engineOf(life).make(life);
     await Promise.all(first.map((life) => this.#engineOf(life).remove(life, random)));
     // Its locks stay.
-    await this.#collectGarbage([]);
+    if (side === "ours") await this.#collectGarbage([]);
     await this.#ledger.begin();
     for (const life of first) {
       this.#traps.measure(life);
@@ -240,7 +256,9 @@ export class Soak {
       ...addresses,
       ...urls,
     ]);
-    if (stdout + stderr !== "") this.complaints.push(`${name}, a ${kind.name}: ${stdout}${stderr}`);
+    if (stdout + stderr === "") return;
+    this.#count("samples that failed");
+    this.complaints.push(`${name}, a ${kind.name}: ${stdout}${stderr}`);
   }
 
   /** Everything stands still: all that lives is looked at, and all that is on the host must be theirs. */
