@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VERSIONS } from "../../src/spec/versions.ts";
+import { until } from "./program.ts";
 import { type Container, type Json, World } from "./world.ts";
 
 // The plugin bridge: every option, seen in the kernel and in packets.
@@ -636,4 +637,33 @@ test("where /proc/sys is read-only, and what matters is set, ADD succeeds", asyn
   w.must("mount", "-o", "bind,ro", "/proc/sys", "/proc/sys");
   const error = w.refused("ADD", config, w.container("c2"));
   assert.match(error.msg, /net\/ipv4\/ip_forward.*EROFS/);
+});
+
+test("who knew an address's last owner learns of the new one at once", async (t) => {
+  const w = await World.start(t);
+  const [neighbour, first, second] = [w.container("neighbour"), w.container("first"), w.container("second")];
+  const addresses = ["10.1.0.9", "fd01::9"];
+  const anywhere = { ...gateway, ipam: dual };
+  const config = { ...anywhere, args: { cni: { ips: addresses } } };
+  w.add(anywhere, neighbour);
+  const knows = (place: World | Container) =>
+    place
+      .ip("neighbour", "show")
+      .filter(({ dst }) => addresses.includes(dst))
+      .map(({ dst, lladdr }) => `${dst} ${lladdr}`)
+      .sort();
+  const owner = (container: Container) =>
+    addresses.map((address) => `${address} ${container.link().address}`);
+  w.add(config, first);
+  for (const address of addresses) {
+    assert.equal(neighbour.pings(address), true);
+    w.must("ping", "-c", "1", address);
+  }
+  assert.deepEqual([knows(w), knows(neighbour)], [owner(first), owner(first)]);
+  w.del(config, first);
+  w.add(config, second);
+  for (const place of [w, neighbour])
+    await until("the new MAC address", () => knows(place).join() === owner(second).join(), {
+      explain: () => `${knows(place)}, not ${owner(second)}`,
+    });
 });

@@ -32,6 +32,9 @@ export class Cri {
     this.#client = new runtime.v1.RuntimeService(`unix:${socket}`, credentials.createInsecure(), {
       // The connection of an earlier one, to a daemon that was killed, is no connection.
       "grpc.use_local_subchannel_pool": 1,
+      // A daemon that was killed is back soon.
+      "grpc.initial_reconnect_backoff_ms": 100,
+      "grpc.max_reconnect_backoff_ms": 1000,
     });
     t.after(() => this.#client.close());
   }
@@ -59,20 +62,26 @@ export class Cri {
   }
 
   /** Its addresses; the network namespace's path is in `info`. */
-  async pod(id: string): Promise<{ ready: boolean; ips: string[]; netns: string }> {
+  async pod(id: string): Promise<{ ready: boolean; ips: string[]; netns: string; pid: number }> {
     const { status, info } = await this.#call("PodSandboxStatus", { podSandboxId: id, verbose: true });
     const { ip, additionalIps = [] } = status.network ?? {};
-    const namespaces: Json[] = JSON.parse(info.info).runtimeSpec?.linux?.namespaces ?? [];
+    const { runtimeSpec, pid } = JSON.parse(info.info);
+    const namespaces: Json[] = runtimeSpec?.linux?.namespaces ?? [];
     return {
       ready: status.state === 0,
       ips: [ip, ...additionalIps.map((each: Json) => each.ip)].filter((each) => each !== ""),
       netns: namespaces.find(({ type }) => type === "network")?.path ?? "",
+      pid,
     };
   }
 
   async pods(): Promise<string[]> {
+    return (await this.list()).map(({ id }) => id);
+  }
+
+  async list(): Promise<{ id: string; name: string }[]> {
     const { items } = await this.#call("ListPodSandbox", {});
-    return items.map(({ id }: Json) => id);
+    return items.map(({ id, metadata }: Json) => ({ id, name: metadata.name }));
   }
 
   /** Waits until the runtime has read the newest form of a network's file. */

@@ -19,6 +19,9 @@ export const IMAGE = "localhost/box:1";
 /** What the web server on port 80 answers, the image's command. */
 export const PAGE = "a page from the container";
 
+/** The page that tells the container's host name. */
+export const HOSTNAME_PAGE = "/cgi-bin/hostname";
+
 /** Writes the image as a docker archive (manifest.json, a configuration, a layer), which every runtime loads. */
 export function writeImage(archive: string): void {
   const folder = mkdtempSync(join(tmpdir(), "plumb-image-"));
@@ -44,7 +47,7 @@ export function writeImage(archive: string): void {
 }
 
 function writeFiles(root: string): void {
-  for (const folder of ["bin", "etc", "proc", "sys", "dev", "tmp", "www"])
+  for (const folder of ["bin", "etc", "proc", "sys", "dev", "tmp", "www/cgi-bin"])
     mkdirSync(join(root, folder), { recursive: true });
   copyFileSync("/usr/bin/busybox", join(root, "bin/busybox"));
   for (const applet of execFileSync("/usr/bin/busybox", ["--list"], { encoding: "utf8" }).trim().split("\n"))
@@ -52,6 +55,8 @@ function writeFiles(root: string): void {
   writeFileSync(join(root, "etc/passwd"), "root:x:0:0:root:/:/bin/sh\n");
   writeFileSync(join(root, "etc/group"), "root:x:0:\n");
   writeFileSync(join(root, "www/index.html"), PAGE);
+  const hostname = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nhostname\n";
+  writeFileSync(join(root, "www/cgi-bin/hostname"), hostname, { mode: 0o755 });
 }
 
 function tar(archive: string, folder: string, ...names: string[]): void {

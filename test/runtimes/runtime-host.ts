@@ -181,6 +181,8 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     # /dev/shm: podman keeps its locks there, of all its containers on a machine.
     for folder in /var/lib /var/tmp /var/log /opt /dev/shm; do mount -t tmpfs tmpfs $folder; done
     mkdir -p /var/lib/cni /run/lock /run/netns
+    mount --bind /run/netns /run/netns
+    mount --make-shared /run/netns
     for folder in ${PLUGIN_FOLDERS.join(" ")}; do mkdir -p $folder; done
     mkdir -p /opt/reference && mount --bind /usr/lib/cni /opt/reference
     for folder in ${PLUGIN_FOLDERS.join(" ")}; do mount --bind ${plugins} $folder; done

@@ -1,3 +1,4 @@
+import { announceAddresses } from "../../net/announce.ts";
 import { ensureBridge, keepsMac } from "../../net/bridge.ts";
 import { awaitCarrier } from "../../net/carrier.ts";
 import { requireLink } from "../../net/veth.ts";
@@ -35,6 +36,7 @@ export function add(request: AddRequest<BridgeConfig>, undo: Undo): Result {
   const port = config.disableContainerInterface
     ? requireLink(hostNetns, outside.name)
     : awaitCarrier(hostNetns, outside);
+  if (ipam) announceAddresses(netns, inside);
   return {
     interfaces: [
       described(keepsMac(bridge) ? bridge : requireLink(hostNetns, bridge.name)),
