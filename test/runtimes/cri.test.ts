@@ -234,6 +234,15 @@ for (const [release, layers] of Object.entries(RELEASES))
         await restart();
       });
 
+    if (side === "ours")
+      await scene("what a plugin says of a call that succeeded is in containerd's log", async () => {
+        await restart({ env: { PLUMB_LOG_LEVEL: "loud" } });
+        await cri.run("warned");
+        const lines = containerd.daemon.lines(/^plumb: bridge: ADD .*PLUMB_LOG_LEVEL is ignored/);
+        assert.equal(lines.length, 1, containerd.daemon.output);
+        await restart();
+      });
+
     if (layers.includes("next/runtimes"))
       await t.test("STATUS says what a network lacks, and that it lacks nothing any more", async () => {
         const ipam = { type: "dhcp" };

@@ -6,7 +6,7 @@ import { plumb } from "../programs.ts";
 import { Containerd, RELEASES, withContainerd } from "./containerd.ts";
 import { IMAGE, PAGE } from "./image.ts";
 import { bridged, failing, firewall, portmap, tuning } from "./networks.ts";
-import { RuntimeHost } from "./runtime-host.ts";
+import { RuntimeHost, side } from "./runtime-host.ts";
 
 const office = bridged("office", { subnets: ["10.88.0.0/24", "fd00:88::/64"] }, portmap, firewall, tuning);
 
@@ -48,6 +48,24 @@ for (const [release, layers] of Object.entries(RELEASES))
       assert.equal(code, 1);
       assert.match(stderr, /plugin type="tuning" failed \(add\): .*no_such_setting/);
     });
+
+    if (side === "ours")
+      await t.test("what a plugin says of a call that succeeded is on the terminal", async () => {
+        const warned = [
+          "env",
+          "PLUMB_LOG_LEVEL=loud",
+          "ctr",
+          "run",
+          "--rm",
+          "--cni",
+          IMAGE,
+          "warned",
+          "true",
+        ];
+        const { code, stderr } = await host.run(warned);
+        assert.equal(code, 0);
+        assert.match(stderr, /^plumb: bridge: ADD .*PLUMB_LOG_LEVEL is ignored/m);
+      });
 
     await t.test("what ctr does not detach, plumb gc finds", async () => {
       const ctr = async (...command: string[]) => host.must("ctr", ...command);
