@@ -30,8 +30,8 @@ const VISIT = `name=$1 seconds=$2; shift 2
   for where in "$@"; do
     case $where in
       http:*)
-        shown=$(curl -sSg --retry 5 --retry-connrefused -m $seconds "$where" 2>&1)
-        [ "$shown" = "$name" ] || echo "$where shows $shown";;
+        shown=$(curl -sg --retry 5 --retry-connrefused -m $seconds "$where")
+        [ "$shown" = "$name" ] || echo "$where shows '$shown'";;
       *) ping -q -c 1 -W $seconds "$where" > /dev/null || echo "$where does not answer";;
     esac
   done`;
