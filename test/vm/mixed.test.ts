@@ -93,6 +93,8 @@ testInMachine({
       ),
     ),
   leftInside: (container) => container.ip("link", "show", "type", "vrf"),
+  // Its bridge looks for the routes where they were before.
+  mistaken: () => /Failed to find Gateway/,
 });
 
 const tagged: Json = { ...bridge, vlan: 100, preserveDefaultVlan: false };
@@ -101,4 +103,6 @@ testInMachine({
   releases: ["1.9.1"],
   chain: () => [tagged],
   works: reachGateway,
+  // The bridge that it makes for VLANs takes the lowest address of its ports, as they come and go.
+  mistaken: () => /Bridge interface br0 Mac doesn't match|^$/,
 });
