@@ -84,7 +84,11 @@ function ownAddress(w: World, members: readonly Member[]): void {
 const bridge = { type: "bridge", bridge: "br0", isGateway: true, ipam };
 testInMachine({
   what: "vrf",
-  chain: () => [bridge, { type: "vrf", vrfname: "blue" }],
+  // Other routes 1.1.1 loses, and our CHECK says so.
+  chain: () => [
+    { ...bridge, ipam: { ...ipam, routes: [] } },
+    { type: "vrf", vrfname: "blue" },
+  ],
   works: (w, members) =>
     allPing(
       w,
@@ -93,6 +97,8 @@ testInMachine({
       ),
     ),
   leftInside: (container) => container.ip("link", "show", "type", "vrf"),
+  // Its bridge looks for the routes where they were before.
+  mistaken: () => /Failed to find Gateway|^$/,
 });
 
 const tagged: Json = { ...bridge, vlan: 100, preserveDefaultVlan: false };
@@ -101,4 +107,6 @@ testInMachine({
   releases: ["1.9.1"],
   chain: () => [tagged],
   works: reachGateway,
+  // The bridge that it makes for VLANs takes the lowest address of its ports, as they come and go.
+  mistaken: () => /Bridge interface br0 Mac doesn't match|^$/,
 });
