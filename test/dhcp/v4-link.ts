@@ -178,7 +178,7 @@ export class V4Link {
     return readFileSync(join(this.folder, "dnsmasq.leases"), "utf8");
   }
 
-  /** udhcpd, which knows leases of seconds. */
+  /** BusyBox's udhcpd, which knows leases of seconds. */
   async udhcpd(seconds: number): Promise<Server> {
     const path = join(this.folder, "udhcpd.conf");
     const lines = [
@@ -188,7 +188,7 @@ export class V4Link {
     ];
     writeFileSync(join(this.folder, "udhcpd.leases"), "");
     writeFileSync(path, `${lines.join("\n")}\n`);
-    const server = new Server(this.#t, this.server, "udhcpd", "-f", "-a", "1", path);
+    const server = new Server(this.#t, this.server, "busybox", "udhcpd", "-f", "-a", "1", path);
     await server.says(/started/);
     return server;
   }
