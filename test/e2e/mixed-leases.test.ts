@@ -19,6 +19,12 @@ const RANGES = [
 ];
 const SIZE = 40;
 
+/** What a worker holds for a container. */
+interface Held {
+  readonly id: string;
+  readonly addresses: readonly string[];
+}
+
 interface Answer {
   readonly code: number | null;
   readonly output: Json;
@@ -136,8 +142,15 @@ for (const release of RELEASES) {
       const HELD = 3;
       const holders = new Map<string, string>();
       const given: string[] = [];
+      const giveBack = async ({ id, addresses }: Held, by: Side) => {
+        for (const address of addresses) {
+          assert.equal(leases.file(address), lease(id));
+          holders.delete(address);
+        }
+        await leases.del(by, id);
+      };
       const worker = async (side: Side, number: number) => {
-        const own: { id: string; addresses: string[] }[] = [];
+        const own: Held[] = [];
         for (const id of names(CONTAINERS, `${side}${number}-`)) {
           const addresses = await leases.add(side, id);
           assert.ok(addresses, "there are more addresses than the workers hold");
@@ -149,15 +162,10 @@ for (const release of RELEASES) {
           given.push(addresses[0]!);
           own.push({ id, addresses });
           if (own.length < HELD) continue;
-          const oldest = own.shift()!;
-          for (const address of oldest.addresses) {
-            assert.equal(leases.file(address), lease(oldest.id));
-            holders.delete(address);
-          }
           // Half of them by the other one.
-          await leases.del(given.length % 2 ? side : otherOf(side), oldest.id);
+          await giveBack(own.shift()!, given.length % 2 ? side : otherOf(side));
         }
-        for (const { id } of own) await leases.del(otherOf(side), id);
+        for (const one of own) await giveBack(one, otherOf(side));
       };
       await Promise.all(
         SIDES.flatMap((side) => Array.from({ length: WORKERS }, (_, number) => worker(side, number))),
