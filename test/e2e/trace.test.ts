@@ -227,7 +227,7 @@ describe("spans", () => {
     const { code, stderr } = s.call("ADD", BRIDGE, { PLUMB_TRACE_FILE: "/dev/full" });
     assert.deepEqual(
       [code, stderr],
-      [0, "plumb: bridge: a log cannot be written: write /dev/full: ENOSPC\n"],
+      [0, "plumb: bridge: spans cannot be written: write /dev/full: ENOSPC\n"],
     );
   });
 });
