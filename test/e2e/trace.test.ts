@@ -46,7 +46,7 @@ class Setting {
       JSON.stringify({ cniVersion: "1.1.0", name: "net", plugins }),
     );
     return this.world.exec([plumb, ...words], {
-      env: { NETCONFPATH, CNI_PATH: this.world.bin, CAP_ARGS, ...env },
+      env: { NETCONFPATH, CNI_PATH: this.world.bin, ...(plugins.includes(PORTMAP) && { CAP_ARGS }), ...env },
     });
   }
 
