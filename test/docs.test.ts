@@ -46,6 +46,14 @@ for (const [page, least] of [
     }
   });
 
+test("the tests that docs/runtimes/containerd.md names exist", () => {
+  const text = read("docs/runtimes/containerd.md").replaceAll(/^```.*?^```/gms, "");
+  const named = [...text.matchAll(/(?<=[`,|]) "(\w.*?)"(?=, "| \||\))/g)].map(([, title]) => title!);
+  assert.ok(named.length >= 15, `${named}`);
+  const tests = ["cri", "ctr"].map((name) => read(`test/runtimes/${name}.test.ts`)).join("");
+  for (const title of named) assert.ok(tests.includes(`"${title}"`), title);
+});
+
 test("docs/own-plugin.md shows the example as it is tested", () => {
   assert.ok(read("docs/own-plugin.md").includes(`\`\`\`ts\n${read("examples/island.ts")}\`\`\`\n`));
 });

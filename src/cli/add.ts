@@ -1,9 +1,11 @@
 import type { Attachment } from "../runtime/chain.ts";
-import { asCniError, combined } from "../runtime/failure.ts";
+import { asCniError, combined, PluginError } from "../runtime/failure.ts";
 import type { Runtime } from "../runtime/runtime.ts";
 import type { NetworkConfigList } from "../spec/config.ts";
+import { type CniError, ErrorCode } from "../spec/errors.ts";
 import type { JsonObject } from "../spec/json.ts";
 import { takeOperands } from "./arguments.ts";
+import { warnOfUnusedCapabilities } from "./capabilities.ts";
 import { type Command, forPeople } from "./command.ts";
 import {
   attachmentOf,
@@ -33,6 +35,7 @@ ${IFNAME_HELP}`,
     const attachment = attachmentOf(host, args, netns!);
     const runtime = openRuntime(host);
     const network = runtime.network(name!);
+    warnOfUnusedCapabilities(host, [network], attachment.capabilityArgs);
     const { result, json } = await readResult(await addOrUndo(runtime, network, attachment));
     if (forPeople(host, args)) host.stdout(resultText(network.name, attachment, result));
     // As cnitool, without a newline at the end.
@@ -54,9 +57,19 @@ export async function addOrUndo(
   } catch (error) {
     if (before !== undefined) throw error;
     await runtime.del(network, attachment).catch((second) => {
-      const failures = [asCniError(error), asCniError(second)];
+      const failures = [asCniError(error), asCniError(second)] as const;
+      if (isSameMistake(...failures)) throw error;
       throw combined(`cannot add ${ifName} of ${containerId} to network "${network.name}"`, failures);
     });
     throw error;
   }
+}
+
+/** Whether DEL says of the configuration what ADD has said: that plugin did nothing that could be undone. */
+function isSameMistake(add: CniError, del: CniError): boolean {
+  if (!(add instanceof PluginError && del instanceof PluginError)) return false;
+  const [one, other] = [add, del].map(({ message }) =>
+    message.replace(/^plugin type=".*?" failed \(\w+\): /, ""),
+  );
+  return add.code === ErrorCode.InvalidConfig && add.place.plugin === del.place.plugin && one === other;
 }

@@ -20,7 +20,9 @@ export const ENVIRONMENT_HELP = `Environment:
   CNI_PATH     directories of the plugins, default /opt/cni/bin; plumb's own
                plugins are found without
   CNI_ARGS     arguments for the plugins: KEY=VALUE;KEY=VALUE
-  CAP_ARGS     capability arguments: a JSON object`;
+  CAP_ARGS     capability arguments: a JSON object
+  PLUMB_LOG_FILE, PLUMB_LOG_LEVEL, PLUMB_TRACE_FILE
+               a log of all calls, and a file for OpenTelemetry's spans`;
 
 /** The line more where one interface is meant. */
 export const IFNAME_HELP = "  CNI_IFNAME   name of the interface, default eth0";

@@ -5,6 +5,7 @@ import type { Runtime } from "../runtime/runtime.ts";
 import type { NetworkConfigList } from "../spec/config.ts";
 import type { Dns } from "../spec/result.ts";
 import { type Arguments, UsageError } from "./arguments.ts";
+import { warnOfUnusedCapabilities } from "./capabilities.ts";
 import type { Command } from "./command.ts";
 import { type Container, createContainer } from "./container.ts";
 import { ENVIRONMENT_HELP, openRuntime, parametersOf } from "./environment.ts";
@@ -54,6 +55,7 @@ ${ENVIRONMENT_HELP}`,
       .filter((name) => name !== "");
     const networks =
       names.length > 0 ? names.map((name) => runtime.network(name)) : [runtime.defaultNetwork()];
+    warnOfUnusedCapabilities(host, networks, parametersOf(host).capabilityArgs);
     const container = createContainer(host);
     const session = new Session(host, runtime, container);
     let code: number;

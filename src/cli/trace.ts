@@ -19,7 +19,7 @@ export async function traced(
   const write = (code: number, failure?: { message: string; details: string }) => {
     tracer.finish(span, { "process.exit.code": code }, failure);
     const problem = appendLine(host, traceFile, tracer.line({ "process.pid": host.sys.getpid() }));
-    if (problem !== undefined) sayOnStderr(host, `plumb: a log cannot be written: ${problem}`);
+    if (problem !== undefined) sayOnStderr(host, `plumb: spans cannot be written: ${problem}`);
   };
   try {
     const code = await work(new HostInTrace(host, tracer.contextOf(span)));

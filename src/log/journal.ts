@@ -45,6 +45,7 @@ export class Journal {
     const { logFile } = this.settings;
     if (logFile !== undefined)
       this.append(
+        "a log",
         logFile,
         logfmt(this.#host.clock(CLOCK_REALTIME), level, msg, { ...this.#fields(), ...more }),
       );
@@ -55,11 +56,11 @@ export class Journal {
     sayOnStderr(this.#host, `${this.#prefix}${text}`);
   }
 
-  /** Appends to a log; that it cannot is told once. */
-  append(path: string, line: string): void {
+  /** Appends to a file; that it cannot is told once. */
+  append(what: "a log" | "spans", path: string, line: string): void {
     const problem = appendLine(this.#host, path, line);
     if (problem === undefined || this.#complained) return;
     this.#complained = true;
-    this.say(`a log cannot be written: ${problem}`);
+    this.say(`${what} cannot be written: ${problem}`);
   }
 }

@@ -18,3 +18,8 @@ export function parseLevel(text: string): Level | undefined {
 export function isWithin(level: Level, least: Level): boolean {
   return LEVELS.indexOf(level) <= LEVELS.indexOf(least);
 }
+
+/** Of a call that succeeded. Some runtimes ask VERSION before all they do, and STATUS every few seconds. */
+export function levelOfSuccess(command: string): Level {
+  return command === "VERSION" || command === "STATUS" ? "debug" : "info";
+}

@@ -1,5 +1,6 @@
 import { CLOCK_MONOTONIC, type Host } from "../host/host.ts";
 import { Journal } from "../log/journal.ts";
+import { levelOfSuccess } from "../log/level.ts";
 import { duration, type Fields } from "../log/logfmt.ts";
 import { ObservedHost } from "../log/observed-host.ts";
 import { type Attributes, type Span, SpanKind } from "../log/otlp.ts";
@@ -62,11 +63,14 @@ class CallWatch implements Watch {
 
   configure(config: JsonObject): void {
     this.#config = config;
-    const lenient = this.#host.variable("CNI_COMMAND") === "DEL";
-    const wanted = settingsOfConfig(config, lenient ? (problem) => this.warn(problem) : undefined);
+    const problems: string[] = [];
+    const wanted = settingsOfConfig(config, (problem) => problems.push(problem));
+    // First what is right: an error about the rest goes there too.
     this.#journal.settings = { ...this.#journal.settings, ...wanted };
     this.#trace();
     this.#observed = new ObservedHost(this.#host, this.#journal, this.#tracer);
+    if (this.#host.variable("CNI_COMMAND") === "DEL") for (const problem of problems) this.warn(problem);
+    else if (problems.length > 0) settingsOfConfig(config);
     if (this.#journal.wants("debug")) this.#debug("request", JSON.stringify(config, withoutAnnotations));
   }
 
@@ -106,8 +110,9 @@ class CallWatch implements Watch {
   succeeded(): void {
     const { printed } = this.#observed;
     if (printed !== "" && this.#journal.wants("debug")) this.#debug("result", printed.trimEnd());
-    const took = this.#took();
-    this.#journal.log("info", "done", { duration: took }, `${placeText(this.#place())} done in ${took}`);
+    const [took, place] = [this.#took(), this.#place()];
+    const level = levelOfSuccess(place.command);
+    this.#journal.log(level, "done", { duration: took }, `${placeText(place)} done in ${took}`);
     this.#end();
   }
 
@@ -153,7 +158,7 @@ class CallWatch implements Watch {
     const [tracer, span] = [this.#tracer, this.#span];
     if (tracer === undefined || span === undefined || traceFile === undefined) return;
     tracer.finish(span, this.#attributes(error), error);
-    this.#journal.append(traceFile, tracer.line({ "process.pid": this.#host.sys.getpid() }));
+    this.#journal.append("spans", traceFile, tracer.line({ "process.pid": this.#host.sys.getpid() }));
   }
 
   #attributes(error: CniError | undefined): Attributes {

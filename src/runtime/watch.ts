@@ -1,5 +1,6 @@
 import { CLOCK_MONOTONIC, type Host } from "../host/host.ts";
 import { Journal } from "../log/journal.ts";
+import { levelOfSuccess } from "../log/level.ts";
 import { duration, type Fields } from "../log/logfmt.ts";
 import { type Attributes, type Span, SpanKind } from "../log/otlp.ts";
 import { settingsOfEnvironment } from "../log/settings.ts";
@@ -86,7 +87,7 @@ class OperationWatch {
     // Who called tells people: here only a file hears of it.
     if (this.#journal.settings.logFile !== undefined)
       this.#journal.log(
-        error ? "error" : "info",
+        error ? "error" : levelOfSuccess(this.#operation.verb),
         error?.message ?? "done",
         { code, details, duration: took },
         "",
@@ -107,7 +108,7 @@ class OperationWatch {
     const [tracer, span] = [this.#tracer, this.#span];
     if (tracer === undefined || span === undefined || traceFile === undefined) return;
     tracer.finish(span, this.#attributes(error), error);
-    this.#journal.append(traceFile, tracer.line({ "process.pid": this.#host.sys.getpid() }));
+    this.#journal.append("spans", traceFile, tracer.line({ "process.pid": this.#host.sys.getpid() }));
   }
 
   #fields(): Fields {

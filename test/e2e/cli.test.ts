@@ -172,6 +172,11 @@ test("on a terminal the answers are for people", async (t) => {
     "eth0 in /run/netns/blue is on network n, as it was made\n",
   );
   assert.equal(await onTerminal("status n"), "network n is ready\n");
+  m.network("20.conflist", "old", ["a"], "1.0.0");
+  assert.equal(
+    await onTerminal("status old"),
+    "network old was not asked: its cniVersion is 1.0.0, and STATUS came with 1.1.0\n",
+  );
   assert.equal(await onTerminal("del n /run/netns/blue"), "eth0 in /run/netns/blue is off network n\n");
   assert.equal(await onTerminal("add --json n /x"), `${JSON.stringify(JSON.parse(RESULT), null, 4)}\n`);
 });
@@ -206,6 +211,43 @@ test("a failed add leaves nothing behind, but an attachment from before stays", 
   const before = m.log().length;
   assert.equal((await m.plumb("add n /run/netns/blue")).code, 1);
   assert.deepEqual(m.order().slice(before), ["ADD a", "ADD b"]);
+});
+
+test("what the same plugin says of the configuration at ADD and at DEL is told once", async (t) => {
+  const m = await Machine.start(t);
+  m.plugin("a", PRINT_RESULT);
+  m.network("10.conflist", "n", ["a", "brigde"]);
+  const missing = `failed to find plugin "brigde" in path [${m.dir}/bin]`;
+  const { code, stderr } = await m.plumb("add n /run/netns/blue");
+  assert.equal(code, 1);
+  assert.match(stderr, /^plumb: plugin type="brigde" failed \(add\): .*\n {2}Put .*\n {2}\(code 7, .*\)\n$/);
+  assert.ok(stderr.includes(missing));
+  assert.deepEqual(m.order(), ["ADD a", "DEL a"]);
+});
+
+test("CAP_ARGS that no plugin takes are warned of", async (t) => {
+  const m = await Machine.start(t);
+  m.plugin("a", PRINT_RESULT);
+  m.plugin("b", PRINT_RESULT);
+  m.network("10.conflist", "n", ["a", { type: "b", capabilities: { portMappings: true, ips: false } }]);
+  m.network("20.conflist", "plain", ["a"]);
+  const told = async (words: string, args: object) => {
+    const { code, stderr } = await m.plumb(words, { env: { CAP_ARGS: JSON.stringify(args) } });
+    assert.equal(code, 0, stderr);
+    return stderr;
+  };
+  const portMappings = [{ hostPort: 80 }];
+  assert.equal(await told("add n /run/netns/blue", { portMappings, ips: [] }), "");
+  const ignored = (name: string, network: string, rest = "") =>
+    `plumb: "${name}" of CAP_ARGS is ignored: no plugin of network ${network} has it in its "capabilities"${rest}\n`;
+  const known = ', they have "portMappings"';
+  assert.equal(
+    await told("add n /run/netns/red", { portmappings: portMappings, ips: ["10.1.0.2"] }),
+    ignored("portmappings", "n", known) + ignored("ips", "n", known),
+  );
+  assert.equal(await told("add plain /run/netns/green", { portMappings }), ignored("portMappings", "plain"));
+  assert.equal(await told("run --net plain,n -- true", { portMappings }), "");
+  assert.equal(await told("run --net plain -- true", { portMappings }), ignored("portMappings", "plain"));
 });
 
 test("del remembers the configuration of add", async (t) => {

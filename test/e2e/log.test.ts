@@ -216,14 +216,14 @@ describe("the log file", () => {
     const env = { PLUMB_LOG_FILE: s.log };
     const before = Date.now();
     const { output: prevResult } = s.call("ADD", {}, env);
-    for (const verb of ["CHECK", "STATUS", "GC", "DEL", "VERSION"])
+    for (const verb of ["CHECK", "GC", "DEL"])
       succeeded(s.call(verb, verb === "CHECK" ? { prevResult } : {}, env));
     const failed = s.call("ADD", { mtu: "big" }, env);
     const lines = readLog(s.log);
     assert.deepEqual(
       lines.map(({ level, msg, command }) => [level, msg, command]),
       [
-        ...["ADD", "CHECK", "STATUS", "GC", "DEL", "VERSION"].map((verb) => ["info", "done", verb]),
+        ...["ADD", "CHECK", "GC", "DEL"].map((verb) => ["info", "done", verb]),
         ["error", failed.output.msg, "ADD"],
       ],
     );
@@ -279,13 +279,31 @@ describe("the log file", () => {
     assert.equal(JSON.parse(result!["result"]!).ips.length, 1);
   });
 
+  test("has VERSION and STATUS, which are asked all the time, only at debug", async (t) => {
+    const s = await Setting.start(t);
+    for (const verb of ["VERSION", "STATUS"]) succeeded(s.call(verb, {}, { PLUMB_LOG_FILE: s.log }));
+    assert.equal(existsSync(s.log), false);
+    const env = { PLUMB_LOG_FILE: s.log, PLUMB_LOG_LEVEL: "debug" };
+    for (const verb of ["VERSION", "STATUS"]) succeeded(s.call(verb, {}, env));
+    const done = readLog(s.log).filter(({ msg }) => msg === "done");
+    assert.deepEqual(
+      done.map(({ level, command }) => [level, command]),
+      [
+        ["debug", "VERSION"],
+        ["debug", "STATUS"],
+      ],
+    );
+    assert.equal(s.call("STATUS", { mtu: "big" }, { PLUMB_LOG_FILE: s.log }).code, 1);
+    assert.equal(readLog(s.log).at(-1)!["level"], "error");
+  });
+
   test("is the configuration's before the environment's, also where the keys have another case", async (t) => {
     const s = await Setting.start(t);
     const other = join(s.world.bin, "a/b/other.log");
     const env = { PLUMB_LOG_FILE: s.log, PLUMB_LOG_LEVEL: "error" };
-    succeeded(s.call("STATUS", { LogFile: other, loglevel: "info" }, env));
-    succeeded(s.call("STATUS", { logFile: other, logLevel: "info" }));
-    succeeded(s.call("STATUS", { logFile: "", logLevel: "" }, { PLUMB_LOG_FILE: s.log }));
+    succeeded(s.call("GC", { LogFile: other, loglevel: "info" }, env));
+    succeeded(s.call("GC", { logFile: other, logLevel: "info" }));
+    succeeded(s.call("GC", { logFile: "", logLevel: "" }, { PLUMB_LOG_FILE: s.log }));
     assert.deepEqual([readLog(other).length, readLog(s.log).length], [2, 1]);
   });
 
@@ -299,8 +317,8 @@ describe("the log file", () => {
     assert.deepEqual([code, stderr], [0, ""]);
     const lines = readLog(s.log);
     assert.equal(lines.length, 120);
-    for (const level of ["debug", "info"]) {
-      const seen = lines.filter((line) => line["level"] === level).map(({ container }) => container);
+    for (const what of ["request", "done"]) {
+      const seen = lines.filter(({ msg }) => msg === what).map(({ container }) => container);
       assert.equal(new Set(seen).size, 60);
     }
     for (const { request } of lines) if (request) assert.deepEqual(JSON.parse(request), long);
@@ -308,9 +326,9 @@ describe("the log file", () => {
 
   test("may be moved away at any time", async (t) => {
     const s = await Setting.start(t);
-    succeeded(s.call("STATUS", {}, { PLUMB_LOG_FILE: s.log }));
+    succeeded(s.call("GC", {}, { PLUMB_LOG_FILE: s.log }));
     renameSync(s.log, `${s.log}.1`);
-    succeeded(s.call("STATUS", {}, { PLUMB_LOG_FILE: s.log }));
+    succeeded(s.call("GC", {}, { PLUMB_LOG_FILE: s.log }));
     assert.deepEqual([readLog(s.log).length, readLog(`${s.log}.1`).length], [1, 1]);
   });
 
@@ -348,9 +366,9 @@ describe("the log file", () => {
 
   test("may be a stream or a pipe that somebody reads", async (t) => {
     const s = await Setting.start(t);
-    const env = { ...variables(s.world, "STATUS"), PLUMB_LOG_FILE: "/dev/stderr" };
+    const env = { ...variables(s.world, "DEL"), PLUMB_LOG_FILE: "/dev/stderr" };
     const { stderr } = askShell(s.world, '"$0" 2>&1 | cat >&2', "bridge", env, CONFIG);
-    assert.match(stderr, /^time=\S+ level=info msg="done" plugin=bridge command=STATUS .*\n$/);
+    assert.match(stderr, /^time=\S+ level=info msg="done" plugin=bridge command=DEL .*\n$/);
   });
 
   test("tells of programs that were run", async (t) => {
@@ -392,6 +410,15 @@ describe("settings for the log", () => {
     }
   });
 
+  test("in the configuration that are right hold although another is wrong, so that the file has the error", async (t) => {
+    const s = await Setting.start(t);
+    const { output } = s.call("ADD", { logFile: s.log, logLevel: "loud" });
+    assert.deepEqual(
+      readLog(s.log).map(({ level, command, msg }) => [level, command, msg]),
+      [["error", "ADD", output.msg]],
+    );
+  });
+
   test("in the environment are ignored if they make no sense, and that is told", async (t) => {
     const s = await Setting.start(t);
     const env = { PLUMB_LOG_LEVEL: "loud", PLUMB_LOG_FILE: "x.log", PLUMB_TRACE_FILE: "../x" };
@@ -409,11 +436,11 @@ describe("settings for the log", () => {
 
   test("without a file: stderr goes down to the level", async (t) => {
     const s = await Setting.start(t);
-    const said = (PLUMB_LOG_LEVEL: string) => linesOf(s.call("STATUS", {}, { PLUMB_LOG_LEVEL }).stderr);
+    const said = (PLUMB_LOG_LEVEL: string) => linesOf(s.call("GC", {}, { PLUMB_LOG_LEVEL }).stderr);
     assert.deepEqual([said("error"), said("warn")], [[], []]);
-    assert.match(said("info").join(), /^plumb: bridge: STATUS of network net done in [\d.]+ms$/);
+    assert.match(said("info").join(), /^plumb: bridge: GC of network net done in [\d.]+ms$/);
     const [request, done, ...more] = said("debug");
-    assert.match(request!, /^plumb: bridge: STATUS of network net: request \{"cniVersion":"1\.1\.0".*\}$/);
+    assert.match(request!, /^plumb: bridge: GC of network net: request \{"cniVersion":"1\.1\.0".*\}$/);
     assert.deepEqual([done!.includes(" done in "), more], [true, []]);
   });
 });

@@ -46,7 +46,7 @@ class Setting {
       JSON.stringify({ cniVersion: "1.1.0", name: "net", plugins }),
     );
     return this.world.exec([plumb, ...words], {
-      env: { NETCONFPATH, CNI_PATH: this.world.bin, CAP_ARGS, ...env },
+      env: { NETCONFPATH, CNI_PATH: this.world.bin, ...(plugins.includes(PORTMAP) && { CAP_ARGS }), ...env },
     });
   }
 
@@ -227,7 +227,7 @@ describe("spans", () => {
     const { code, stderr } = s.call("ADD", BRIDGE, { PLUMB_TRACE_FILE: "/dev/full" });
     assert.deepEqual(
       [code, stderr],
-      [0, "plumb: bridge: a log cannot be written: write /dev/full: ENOSPC\n"],
+      [0, "plumb: bridge: spans cannot be written: write /dev/full: ENOSPC\n"],
     );
   });
 });

@@ -1,10 +1,19 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdtempSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
 import { plumb } from "../programs.ts";
+import { root } from "../root.ts";
 import { answer, ask, outside } from "./answering.ts";
 import {
   beside,
@@ -319,6 +328,40 @@ for (const [from, to] of [SIDES, SIDES.toReversed()])
       );
     },
   );
+
+test(
+  "the commands of docs/upgrade.md: to plumb, again after a stop half way, and back",
+  beside("1.1.1"),
+  async (t) => {
+    const w = await World.start(t);
+    const page = readFileSync(join(root, "docs/upgrade.md"), "utf8");
+    const [there, back] = [...page.matchAll(/^```sh\n(.*?)^```/gms)].map(([, commands]) => commands!);
+    const bin = "/run/cni/bin";
+    const paste = (commands: string) =>
+      w.must(
+        "sh",
+        "-ec",
+        `sudo() { "$@"; }\n${commands.replaceAll("/opt/cni/bin", bin).replace("PATH-TO/plumb", plumb)}`,
+      );
+    const same = (one: string, other: string) => w.must("diff", "--recursive", "--brief", one, other);
+    w.must("mkdir", "-p", bin);
+    w.must("cp", "-a", `${folderOf("1.1.1")}/.`, bin);
+    // Stopped in the copy, and before a name was replaced.
+    w.must("mkdir", "/run/cni/bin.copy");
+    w.must("sh", "-c", `echo half > /run/cni/bin.copy/bridge; ln -s plumb ${bin}/.portmap.new`);
+    for (const _ of ["first", "again"]) {
+      assert.match(paste(there!), /"supportedVersions":.*"1\.1\.0"/);
+      for (const name of PLUGINS) same(`${bin}/${name}`, plumb);
+      same("/run/cni/bin.reference/portmap", join(folderOf("1.1.1")!, "portmap"));
+    }
+    // Its link leads to the program that the others are, which must not become the reference's bridge.
+    w.must("ln", "-s", "plumb", `${bin}/.bridge.new`);
+    paste(back!);
+    for (const name of PLUGINS) same(`${bin}/${name}`, join(folderOf("1.1.1")!, name));
+    same(`${bin}/plumb`, plumb);
+    assert.equal(w.must("find", bin, "-name", ".*"), "");
+  },
+);
 
 test("while files are replaced to and fro, every call finds a plugin", beside("1.1.1"), async (t) => {
   const w = await World.start(t);

@@ -278,6 +278,34 @@ describe("docker", withPrograms(["dockerd", "docker", "containerd", "runc"]), ()
     assert.equal(events.output, "");
   });
 
+  it("docker events: the page's script attaches what runs already, and leaves alone what is attached", async (t) => {
+    const docker = await Docker.start(t);
+    const before = docker.used();
+    docker.host.must("ln", "--symbolic", "/usr/bin/env", "/usr/local/bin/sudo");
+    const script = commandsOf("docker.md").find((block) => block.includes("docker events"))!;
+    docker.host.must("sh", "-ec", script.replace(/^sudo sh .*/m, ""));
+    for (const [name, port] of [
+      ["old", 8080],
+      ["lost", 8081],
+    ])
+      docker.run(`${name}`, "--label=plumb.network=office", `--publish=${port}:80`);
+    const id = docker.must("inspect", "--format", "{{.Id}}", "old");
+    docker.succeed(["add", "--id", id, "office", docker.netns("old")], ["8080:80"]);
+    const index = () =>
+      docker.host.must("nsenter", `--net=${docker.netns("old")}`, "ip", "-o", "link", "show", "eth0");
+    const link = index();
+    const events = new Program(t, docker.host, ["plumb-docker"]);
+    await events.until("the attachment of what ran", () => docker.curl("127.0.0.1:8081") === PAGE, 60);
+    docker.run("new", "--label=plumb.network=office", "--publish=8082:80");
+    await events.until("an attachment", () => docker.curl("127.0.0.1:8082") === PAGE, 60);
+    assert.equal(index(), link, "the interface is the one that it had");
+    assert.equal(docker.curl("127.0.0.1:8080"), PAGE);
+    docker.must("rm", "--force", "old", "lost", "new");
+    await events.until("the last DEL", () => docker.left().results === "", 60);
+    assert.deepEqual(docker.left(), before);
+    assert.equal(events.output, "");
+  });
+
   it("the commands of docs/runtimes/docker.md, pasted", async (t) => {
     const docker = await Docker.start(t, []);
     docker.must("tag", IMAGE, "nginx");

@@ -117,7 +117,7 @@ export class Docker {
   /** What a network leaves behind for its next container (its bridge, chains), once it has had one. */
   used(network = "office"): Json {
     this.host.must("ip", "netns", "add", "scratch");
-    this.succeed(["add", network, "/run/netns/scratch"], ["8079:80"]);
+    this.succeed(["add", network, "/run/netns/scratch"], network === office.name ? ["8079:80"] : []);
     this.succeed(["del", network, "/run/netns/scratch"]);
     this.host.must("ip", "netns", "delete", "scratch");
     return this.left();

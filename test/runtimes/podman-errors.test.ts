@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readLog } from "../e2e/log-lines.ts";
+import { until } from "../e2e/program.ts";
 import { plumb } from "../programs.ts";
 import { IMAGE } from "./image.ts";
 import { beforeEachPlugin, PODMAN_PROGRAMS, Podman } from "./podman.ts";
@@ -176,6 +178,34 @@ test("podman: errors", withPrograms(PODMAN_PROGRAMS), async (t) => {
       );
       assert.match(stderr, /networks\/office\/lock: EROFS: The file system is read-only/);
       assert.deepEqual([collected.code, collected.stderr], [0, ""]);
+    }),
+  );
+
+  await t.test(
+    "a log file named in containers.conf has every call, that of the monitor too",
+    { skip: side !== "ours" && "the log is plumb's" },
+    podman.case(async () => {
+      const settings = host.read("/etc/containers/containers.conf");
+      host.write(
+        "/etc/containers/containers.conf",
+        `${settings}[engine]\nenv = ["PLUMB_LOG_FILE=/var/log/plumb.log"]\n`,
+      );
+      const id = podman.must("run", "--detach", IMAGE, "true");
+      const log = () => readLog(host.path("/var/log/plumb.log"));
+      const chain = ["bridge", "portmap", "firewall", "tuning"];
+      await until(
+        "the monitor's DEL",
+        () => log().filter(({ command }) => command === "DEL").length === chain.length,
+      );
+      host.write("/etc/containers/containers.conf", settings);
+      podman.must("rm", id);
+      assert.deepEqual(
+        log().map(({ level, command, plugin, container }) => [level, command, plugin, container]),
+        [
+          ...chain.map((plugin) => ["info", "ADD", plugin, id]),
+          ...chain.toReversed().map((plugin) => ["info", "DEL", plugin, id]),
+        ],
+      );
     }),
   );
 
