@@ -102,7 +102,7 @@ for (const [release, layers] of Object.entries(RELEASES))
         assert.equal(host.curl(uplink, (await cri.pod(theirs)).netns).stdout, PAGE, "from another pod");
         assert.equal(host.curl(uplink, (await cri.pod(ours)).netns).stdout, PAGE, "from its own pod");
         await end(ours);
-        assert.notEqual(host.curl(uplink).code, 0);
+        assert.ok(!host.answers(uplink));
       },
     );
 
@@ -111,7 +111,7 @@ for (const [release, layers] of Object.entries(RELEASES))
         portMappings: [{ containerPort: 80, hostPort: 8080, hostIp: "203.0.113.1" }],
       });
       assert.equal(beyond.curl(uplink).stdout, PAGE);
-      assert.notEqual(host.curl("http://10.88.0.1:8080").code, 0);
+      assert.ok(!host.answers("http://10.88.0.1:8080"));
     });
 
     await scene("a host port that another pod has is refused, and that one keeps it", async () => {

@@ -21,6 +21,7 @@ export const IMAGE_ARCHIVE = "/run/image.tar";
 
 const BEYOND = "203.0.113.2";
 const CURL = ["curl", "--silent", "--show-error", "--max-time", "20"];
+const PATIENTLY = ["--retry", "30", "--retry-connrefused", "--retry-delay", "1"];
 
 /** Folders like a root file system, laid over the machine's; the first is uppermost. */
 export type Layers = readonly ("runtimes" | "next/runtimes")[];
@@ -126,12 +127,22 @@ export class RuntimeHost extends World {
       ip addr add 203.0.113.1/24 dev uplink && ip link set uplink up
       ip -n beyond addr add ${BEYOND}/24 dev eth0 && ip -n beyond link set eth0 up && ip -n beyond link set lo up`;
     this.must("sh", "-ec", script);
-    return { address: BEYOND, curl: (url) => this.exec(["ip", "netns", "exec", "beyond", ...CURL, url]) };
+    return { address: BEYOND, curl: (url) => this.curl(url, "/run/netns/beyond") };
   }
 
-  /** Asks for a page; from another namespace where `netns` is its path. */
+  /** Asks for a page, until its server listens; from another namespace where `netns` is its path. */
   curl(url: string, netns?: string): Outcome {
-    return this.exec([...(netns === undefined ? [] : ["nsenter", `--net=${netns}`]), ...CURL, url]);
+    return this.exec([
+      ...(netns === undefined ? [] : ["nsenter", `--net=${netns}`]),
+      ...CURL,
+      ...PATIENTLY,
+      url,
+    ]);
+  }
+
+  /** Whether somebody answers at once. */
+  answers(url: string): boolean {
+    return this.exec([...CURL, url]).code === 0;
   }
 
   /** All that containers may leave behind, a line each: what plugins keep, results that runtimes keep, namespaces. */
