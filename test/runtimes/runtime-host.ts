@@ -1,7 +1,6 @@
 // A machine of its own for a container runtime: namespaces, cgroups and an empty /var/lib, with the packages of
 // dist/runtimes laid over /usr and /etc, and the plugins under test where runtimes look for plugins.
 import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -70,7 +69,7 @@ export class RuntimeHost extends World {
   }
 
   static async boot(t: Scope, layers: Layers = ["runtimes"], plugins = side): Promise<RuntimeHost> {
-    const cgroups = new Cgroups(`plumb-test-${randomUUID()}`);
+    const cgroups = new Cgroups();
     const bin = ourPlugins(t);
     const script = bootScript(layers, cgroups, pluginsOf(plugins) || bin);
     const namespaces = [
@@ -180,6 +179,9 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     ${overlay("etc")}
     # /dev/shm: podman keeps its locks there, of all its containers on a machine.
     for folder in /var/lib /var/tmp /var/log /opt /dev/shm; do mount -t tmpfs tmpfs $folder; done
+    # What the machine's own runtimes are told is not for the world's.
+    rm -rf /etc/docker/daemon.json /etc/containers/containers.conf /etc/containers/containers.conf.d
+    [ ! -d /etc/cni/net.d ] || find /etc/cni/net.d -mindepth 1 ! -name 87-podman-bridge.conflist -delete
     mkdir -p /var/lib/cni /run/lock /run/netns
     mount --bind /run/netns /run/netns
     mount --make-shared /run/netns
