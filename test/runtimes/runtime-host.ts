@@ -1,9 +1,11 @@
 // A machine of its own for a container runtime: namespaces, cgroups and an empty /var/lib, with the packages of
 // dist/runtimes laid over /usr and /etc, and the plugins under test where runtimes look for plugins.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
 import { Program } from "../e2e/program.ts";
 import { type Json, type Outcome, ourPlugins, ready, reference, type Scope, World } from "../e2e/world.ts";
 import { root } from "../root.ts";
@@ -146,6 +148,26 @@ export class RuntimeHost extends World {
       things.map((thing) => `${what} ${JSON.stringify(thing)}`),
     );
     return lines.sort();
+  }
+
+  /** A case after which the machine must be as it was. `tidy` takes away what one that fails leaves. */
+  leftAsItWas(tidy: () => void, body: (t: TestContext) => void | Promise<void>) {
+    return async (t: TestContext): Promise<void> => {
+      const before = this.remains();
+      try {
+        await body(t);
+        assert.deepEqual(this.remains(), before);
+      } finally {
+        tidy();
+      }
+    };
+  }
+
+  /** What must succeed, without a word of complaint. */
+  quietly(...command: string[]): string {
+    const { code, stdout, stderr } = this.exec(command);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, command.join(" "));
+    return stdout.trim();
   }
 
   /** As `exec`, while other things go on. */
