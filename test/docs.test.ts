@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 
 const read = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
@@ -52,6 +53,29 @@ test("the tests that docs/runtimes/containerd.md names exist", () => {
   assert.ok(named.length >= 15, `${named}`);
   const tests = ["cri", "ctr"].map((name) => read(`test/runtimes/${name}.test.ts`)).join("");
   for (const title of named) assert.ok(tests.includes(`"${title}"`), title);
+});
+
+test("links between pages lead to pages and headings", () => {
+  const pages = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+  const below = readdirSync(new URL("../docs", import.meta.url), { recursive: true, encoding: "utf8" });
+  pages.push(...below.filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`));
+  const anchorsIn = (text: string) =>
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title]) =>
+      title!
+        .toLowerCase()
+        .replaceAll(/[^\w -]/g, "")
+        .replaceAll(" ", "-"),
+    );
+  const broken = pages.flatMap((page) =>
+    [...read(page).matchAll(/\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)/g)].flatMap(
+      ([link, path, anchor]) => {
+        const target = path === "" ? page : join(dirname(page), path!);
+        const isThere = existsSync(new URL(`../${target}`, import.meta.url));
+        return isThere && (!anchor || anchorsIn(read(target)).includes(anchor)) ? [] : [`${page}: ${link}`];
+      },
+    ),
+  );
+  assert.deepEqual(broken, []);
 });
 
 test("docs/own-plugin.md shows the example as it is tested", () => {

@@ -11,7 +11,11 @@ export interface Option {
 
 export type Options = Readonly<Record<string, Option>>;
 
-/** A command that was typed wrongly: exit code 2. */
+/** How a command ends. */
+export const EXIT_FAILURE = 1;
+export const EXIT_USAGE = 2;
+
+/** A command that was typed wrongly. */
 export class UsageError extends Error {
   constructor(message: string) {
     super(message);

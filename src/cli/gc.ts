@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { isNamespace } from "../net/namespace.ts";
+import { mayBeNamespace } from "../net/namespace.ts";
 import type { CacheContent, CachedAttachment } from "../runtime/cache.ts";
 import { staleAttachments } from "../runtime/gc.ts";
 import type { ValidAttachment } from "../spec/derive.ts";
@@ -85,9 +85,9 @@ function livingAttachments(
   return attachments.filter((cached) => cached.network === network && mayLive(host, cached)).map(validOf);
 }
 
-/** False if the namespace is gone. Where the cache does not tell its path, it may live. */
+/** False if the namespace is gone. Where the cache does not tell its path, or it cannot be opened, it may live. */
 function mayLive(host: Host, { netns }: CachedAttachment): boolean {
-  return netns === "" || isNamespace(host, netns);
+  return netns === "" || mayBeNamespace(host, netns);
 }
 
 function validOf({ containerId, ifName }: CachedAttachment): ValidAttachment {

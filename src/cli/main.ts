@@ -1,12 +1,9 @@
 import type { Host } from "../host/host.ts";
 import { pluginTypes } from "../plugins/registry.ts";
-import { type Arguments, parseArguments, UsageError } from "./arguments.ts";
+import { type Arguments, EXIT_FAILURE, EXIT_USAGE, parseArguments, UsageError } from "./arguments.ts";
 import { type Command, commonOptions } from "./command.ts";
 import { commandHelp, generalHelp } from "./help.ts";
 import { errorJson, errorText } from "./report.ts";
-
-const EXIT_FAILURE = 1;
-const EXIT_USAGE = 2;
 
 const commands: Readonly<Record<string, { about: string; load(): Promise<{ command: Command }> }>> = {
   add: { about: "attach a network namespace to a network", load: () => import("./add.ts") },

@@ -5,6 +5,7 @@ import { SpanKind } from "../log/otlp.ts";
 import { settingsOfEnvironment } from "../log/settings.ts";
 import { Tracer, traceContextOf, withTraceContext } from "../log/tracer.ts";
 import { asCniError } from "../runtime/failure.ts";
+import { EXIT_FAILURE, EXIT_USAGE, UsageError } from "./arguments.ts";
 
 /** Does the work of a subcommand, with a span for it if the environment wants one. All that it calls is inside of it. */
 export async function traced(
@@ -26,7 +27,7 @@ export async function traced(
     write(code, code === 0 ? undefined : { message: `exit code ${code}`, details: "" });
     return code;
   } catch (error) {
-    write(1, asCniError(error));
+    write(error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE, asCniError(error));
     throw error;
   }
 }

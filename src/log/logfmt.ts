@@ -21,7 +21,7 @@ export function duration(ns: number): string {
 }
 
 function quoted(value: string): string {
-  return /^[^\s"=\\\p{Cc}]+$/u.test(value) && value.length <= MOST ? value : JSON.stringify(cut(value));
+  return value.length <= MOST && /^[^\s"=\\\p{Cc}]+$/u.test(value) ? value : JSON.stringify(cut(value));
 }
 
 function cut(value: string): string {

@@ -16,6 +16,11 @@ test("a text becomes a line", () => {
   for (const [text, line] of rows) assert.equal(oneLine(text), line);
 });
 
+test("a run of blanks takes no time to speak of", () => {
+  const blanks = " ".repeat(1_000_000);
+  assert.equal(oneLine(`${blanks}.${blanks}x${blanks}\n`), `${blanks}.${blanks}x`);
+});
+
 test("a line that is too long is cut between characters, with a mark", () => {
   const { host } = new FakeSystem();
   const cut = (line: string, most?: number) => host.decode(lineBytes(host, line, most));

@@ -5,11 +5,12 @@ export const PIPE_BYTES = 4096;
 
 /** A text on one line: lines are parted by "; ", other control characters become blanks. */
 export function oneLine(text: string): string {
-  return text
-    .trimEnd()
-    .replaceAll(/([.:])\s*\n\s*/g, "$1 ")
-    .replaceAll(/\s*\n\s*/g, "; ")
-    .replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
+  // No regular expression for it: one would try each blank of a long run as the beginning of a line's end.
+  const [first = "", ...others] = text.split("\n");
+  let line = first.trimEnd();
+  for (const other of others.map((each) => each.trim()))
+    if (other !== "") line += `${/[.:]$/.test(line.slice(-1)) ? " " : "; "}${other}`;
+  return line.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ");
 }
 
 /** The bytes of a line with its end: at most `most` of them, with a mark where the rest is left out. */

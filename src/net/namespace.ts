@@ -62,13 +62,16 @@ export function openNamespace(host: Host, path: string, mayBeOwn = false): Names
   throw unusable(path, problem);
 }
 
-/** Whether a path leads to a network namespace, also to the process's own. */
-export function isNamespace(host: Host, path: string): boolean {
+/**
+ * Whether a path leads to a network namespace, also to the process's own, or may do so: what cannot be opened for another
+ * reason (rights, too many open files) is not taken for gone.
+ */
+export function mayBeNamespace(host: Host, path: string): boolean {
   try {
     openNamespace(host, path, true).close();
     return true;
   } catch (error) {
-    if (error instanceof CniError && error.code === ErrorCode.InvalidNetns) return false;
+    if (error instanceof CniError && error.code === ErrorCode.InvalidNetns) return error.cause !== undefined;
     throw error;
   }
 }

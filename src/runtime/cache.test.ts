@@ -60,8 +60,20 @@ test("without netns, the namespace is that of the result's interface", (t) => {
   };
   const [host, own] = [{ name: "eth0" }, { name: "eth0", sandbox: "/proc/7/fd/9" }];
   assert.equal(netnsOf([host, { name: "eth1", sandbox: "/run/netns/y" }, own]), "/proc/7/fd/9");
-  for (const interfaces of [undefined, [], [host], [{ ...own, sandbox: "" }], ["eth0"]])
+  const [nowhere, machine] = [
+    { ...own, sandbox: "" },
+    { ...own, sandbox: "vm-7" },
+  ];
+  for (const interfaces of [undefined, [], [host], [nowhere], [machine], ["eth0"]])
     assert.equal(netnsOf(interfaces), "", JSON.stringify(interfaces));
+});
+
+test("an entry of another attachment, whose names make the same file, is none", (t) => {
+  const { host, dir } = new Scripted(t);
+  writeCache(host, dir, { ...entry, network: "net1-c1", containerId: "x" });
+  assert.equal(readCache(host, dir, "net1", "c1-x", "eth0"), undefined);
+  removeCache(host, dir, "net1", "c1-x", "eth0");
+  assert.equal(readCache(host, dir, "net1-c1", "x", "eth0")?.containerId, "x");
 });
 
 test("a file from before cniCacheV1 is the bare result", (t) => {

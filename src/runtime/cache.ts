@@ -50,7 +50,10 @@ export function writeCache(host: Host, cacheDir: string, attachment: CachedAttac
   host.replaceFile(cacheFile(cacheDir, network, containerId, ifName), JSON.stringify(entry), 0o600);
 }
 
-/** The entry of one attachment; undefined if there is none, or none that can be read: that must not block DEL. */
+/**
+ * The entry of one attachment; undefined if there is none, or none that can be read: that must not block DEL. Nor is it the
+ * one of another attachment, whose names make the same file: network `a-b` of container `c`, and `a` of `b-c`.
+ */
 export function readCache(
   host: Host,
   cacheDir: string,
@@ -58,15 +61,18 @@ export function readCache(
   containerId: string,
   ifName: string,
 ): CachedAttachment | undefined {
-  const text = host.readFileIfAny(cacheFile(cacheDir, network, containerId, ifName));
-  const entry = text === undefined ? undefined : tryJson(text);
-  if (!isObject(entry)) return undefined;
+  const entry = readEntry(host, cacheFile(cacheDir, network, containerId, ifName));
+  if (entry === undefined) return undefined;
   const { kind } = entry;
-  if (kind === KIND) return parseEntry(host, entry);
+  if (kind === KIND) {
+    const cached = parseEntry(host, entry);
+    return cached && isOf(cached, network, containerId, ifName) ? cached : undefined;
+  }
   const nothing = { netns: "", config: "", args: [], capabilityArgs: {} };
   return { network, containerId, ifName, ...nothing, result: entry };
 }
 
+/** Another attachment's entry stays. */
 export function removeCache(
   host: Host,
   cacheDir: string,
@@ -74,7 +80,10 @@ export function removeCache(
   containerId: string,
   ifName: string,
 ): void {
-  host.removeFile(cacheFile(cacheDir, network, containerId, ifName));
+  const file = cacheFile(cacheDir, network, containerId, ifName);
+  const entry = readEntry(host, file);
+  const cached = entry && parseEntry(host, entry);
+  if (cached === undefined || isOf(cached, network, containerId, ifName)) host.removeFile(file);
 }
 
 /** All attachments in the cache, in the order of their files. */
@@ -104,6 +113,17 @@ function cacheFile(cacheDir: string, network: string, containerId: string, ifNam
   return `${cacheDir}/results/${network}-${containerId}-${ifName}`;
 }
 
+/** The JSON object in a file; undefined if there is none. */
+function readEntry(host: Host, file: string): JsonObject | undefined {
+  const text = host.readFileIfAny(file);
+  const entry = text === undefined ? undefined : tryJson(text);
+  return isObject(entry) ? entry : undefined;
+}
+
+function isOf(cached: CachedAttachment, network: string, containerId: string, ifName: string): boolean {
+  return cached.network === network && cached.containerId === containerId && cached.ifName === ifName;
+}
+
 function resultFiles(host: Host, cacheDir: string): string[] {
   try {
     const names = host.readDirectory(`${cacheDir}/results`);
@@ -130,16 +150,23 @@ function parseEntry(host: Host, entry: JsonObject): CachedAttachment | undefined
   };
 }
 
-/** The namespace that the result tells. The libcni of podman, buildah and containerd's older releases writes no `netns`. */
+/**
+ * The namespace that the result tells: the libcni of podman, buildah and containerd's older releases writes no `netns`. Where
+ * `sandbox` names a virtual machine, it is no path.
+ */
 function sandboxOf(result: unknown, ifName: string): string {
   const interfaces = isObject(result) ? result["interfaces"] : undefined;
   if (!Array.isArray(interfaces)) return "";
-  const own = interfaces.find((each) => isObject(each) && each["name"] === ifName && isText(each["sandbox"]));
+  const own = interfaces.find((each) => isObject(each) && each["name"] === ifName && isPath(each["sandbox"]));
   return own?.sandbox ?? "";
 }
 
 function isText(value: unknown): value is string {
   return typeof value === "string" && value !== "";
+}
+
+function isPath(value: unknown): value is string {
+  return typeof value === "string" && value.startsWith("/");
 }
 
 function isPair(value: unknown): value is [string, string] {

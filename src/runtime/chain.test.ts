@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openHost } from "../host/node.node.ts";
@@ -206,11 +206,14 @@ test("what the caller says goes before what is cached", async (t) => {
 test("DEL does not name a namespace that is gone, be there a file in its place or nothing", async (t) => {
   const s = new Scripted(t);
   s.plugin("a", "echo {}");
-  for (const netns of ["/proc/self/ns/net", s.file("no-namespace", ""), join(s.dir, "nothing")])
+  // What cannot be opened may be there.
+  const unreachable = join(s.dir, "unreachable");
+  symlinkSync(unreachable, unreachable);
+  for (const netns of ["/proc/self/ns/net", unreachable, s.file("no-namespace", ""), join(s.dir, "nothing")])
     await s.runtime().del(networkOf(["a"]), { ...attachment, netns });
   assert.deepEqual(
     s.calls().map(({ env }) => env["CNI_NETNS"]),
-    ["/proc/self/ns/net", "", ""],
+    ["/proc/self/ns/net", unreachable, "", ""],
   );
 });
 

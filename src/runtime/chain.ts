@@ -1,5 +1,5 @@
 import type { Host } from "../host/host.ts";
-import { isNamespace } from "../net/namespace.ts";
+import { mayBeNamespace } from "../net/namespace.ts";
 import type { NetworkConfigList, PluginConfig } from "../spec/config.ts";
 import { deriveRequest, type RequestParts } from "../spec/derive.ts";
 import { CniError, ErrorCode } from "../spec/errors.ts";
@@ -178,7 +178,7 @@ function completed(attachment: Attachment, cached: CachedAttachment | undefined)
 
 /** "" for what is gone: there are plugins that fail with the path, above all if a file is left there, as by docker. */
 function netnsForDel(host: Host, path: string): string {
-  return isNamespace(host, path) ? path : "";
+  return mayBeNamespace(host, path) ? path : "";
 }
 
 /** Version 0.4.0 gave DEL a prevResult. An unusable one is left out rather than let it block DEL. */

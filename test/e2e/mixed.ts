@@ -5,8 +5,8 @@ import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { root } from "../root.ts";
+import { until } from "./program.ts";
 import { type CallSettings, type Container, type Json, type Verb, World } from "./world.ts";
 
 export type Release = "1.1.1" | "1.9.1";
@@ -37,15 +37,6 @@ export function beside(release: Release, plugin = "bridge") {
   const folder = folderOf(release);
   if (folder === undefined) return { skip: `the reference plugins ${release} are not here` };
   return { skip: !existsSync(join(folder, plugin)) && `the reference ${release} has no ${plugin}` };
-}
-
-/** Until it holds, for half a minute at most: the kernel takes links down after their namespace has gone. */
-export async function until(what: () => string, condition: () => boolean): Promise<void> {
-  const end = Date.now() + 30_000;
-  while (!condition()) {
-    assert.ok(Date.now() < end, what());
-    await sleep(20);
-  }
 }
 
 const STATE = `ip -o link show; echo =; ip -o address show; echo =
@@ -340,18 +331,17 @@ export function testMixed(subject: Subject): void {
             const own = without(member.brought, without(member.brought, linesOfState(w)));
             return own.filter((line) => !shared.test(line) && !leaves?.test(line));
           };
-          await until(
-            () => `${title} leaves ${left(limit?.leaves)}`,
-            () => left(limit?.leaves).length === 0,
-          );
+          // The kernel takes links down after their namespace has gone.
+          await until("nothing to be left", () => left(limit?.leaves).length === 0, {
+            explain: () => `${title} leaves ${left(limit?.leaves)}`,
+          });
           if (limit?.leaves) assert.notDeepEqual(left(), [], limit.why);
           subject.works(w, living);
           // Runtimes repeat themselves. What was left goes now.
           assert.deepEqual(host.del("ours", member, limit ? knowing(way) : way, ifName), [], title);
-          await until(
-            () => `${title}, and by ours, leaves ${left()}`,
-            () => left().length === 0,
-          );
+          await until("nothing to be left", () => left().length === 0, {
+            explain: () => `${title}, and by ours, leaves ${left()}`,
+          });
           if (!gone && ifName !== "lo") assert.equal(member.container.link(ifName), undefined, title);
           if (!gone) assert.deepEqual(subject.leftInside?.(member.container) ?? [], [], title);
           const after = linesOfState(w);

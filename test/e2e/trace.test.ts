@@ -156,6 +156,13 @@ describe("spans", () => {
       assert.equal(spanNamed(spans, `network ${verb}`).parentSpanId, root.spanId);
   });
 
+  test("of a command that was typed wrongly has its exit code", async (t) => {
+    const s = await Setting.start(t);
+    const { code } = s.plumb(["add", "net"], [BRIDGE], { PLUMB_TRACE_FILE: s.file });
+    assert.equal(code, 2);
+    assert.equal(spanNamed(readSpans(s.file), "plumb add").attributes["process.exit.code"], 2);
+  });
+
   test("of a call that fails say so", async (t) => {
     const s = await Setting.start(t);
     const ipam = { ...HOST_LOCAL, rangeStart: "10.9.0.9" };

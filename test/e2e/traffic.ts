@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
-import { end, until } from "./mixed.ts";
+import { end } from "./mixed.ts";
+import { until } from "./program.ts";
 import type { Container } from "./world.ts";
 
 const ECHO = `require("node:net").createServer((socket) => socket.on("error", () => {}).pipe(socket)).listen(80, "::", () => console.log("ready"))`;
@@ -28,10 +29,7 @@ function start(t: TestContext, { world, id }: Container, ...command: string[]) {
 /** Sends back what it is sent by TCP at port 80. */
 export async function echo(t: TestContext, container: Container): Promise<void> {
   const { lines } = start(t, container, process.execPath, "-e", ECHO);
-  await until(
-    () => "nobody listens",
-    () => lines.length > 0,
-  );
+  await until("somebody to listen", () => lines.length > 0);
 }
 
 /** Numbers that must come one after the other, from `first`. */
@@ -49,10 +47,9 @@ class Sequence {
   /** Awaits some more of them, all in order. */
   async goesOn(): Promise<void> {
     const before = this.#numbers().length;
-    await until(
-      () => `${this.#what} ends after ${this.#numbers().at(-1)}`,
-      () => this.#numbers().length > before + 10,
-    );
+    await until("the next numbers", () => this.#numbers().length > before + 10, {
+      explain: () => `${this.#what} ends after ${this.#numbers().at(-1)}`,
+    });
     const numbers = this.#numbers();
     const first = Number(numbers[0]);
     assert.deepEqual(

@@ -1,6 +1,7 @@
 // A cgroup in each hierarchy for one test, in which runtimes make those of their containers.
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 
 /** One mounted hierarchy: `cgroup2`, or a `cgroup` with the controllers in `options`. */
@@ -20,10 +21,11 @@ const PATIENCE_MS = 30_000;
 export class Cgroups {
   readonly #hierarchies: readonly Hierarchy[];
 
-  /** Makes the cgroups, below those of this process. */
-  constructor(name: string) {
-    this.#hierarchies = hierarchies(name);
+  /** Makes the cgroups. Those of test runs that were killed go. */
+  constructor() {
+    this.#hierarchies = hierarchies(`plumb-test-${process.pid}-${randomUUID()}`);
     for (const { folder, options } of this.#hierarchies) {
+      removeOrphans(dirname(folder));
       mkdirSync(folder);
       if (options.includes("cpuset"))
         // Version 1 lets no process into one that has none.
@@ -95,8 +97,31 @@ function hierarchies(name: string): Hierarchy[] {
       if (type !== "cgroup" && type !== "cgroup2") return [];
       const options = type === "cgroup2" ? "" : superOptions.replace(/^(rw|ro),/, "");
       const path = own.get(options);
-      return path === undefined ? [] : [{ type, mountPoint, options, folder: join(mountPoint, path, name) }];
+      if (path === undefined) return [];
+      const parent = join(mountPoint, path).replace(/\/$/, "");
+      const folder = join(type === "cgroup2" ? withControllers(mountPoint, parent) : parent, name);
+      return [{ type, mountPoint, options, folder }];
     });
+}
+
+/**
+ * Of a cgroup of the second version and those above it, the one that gives most controllers to its children. One with
+ * processes gives none: where systemd is, that of a login has them.
+ */
+function withControllers(mountPoint: string, folder: string): string {
+  const given = readFileSync(join(folder, "cgroup.subtree_control"), "utf8").split(/\s+/).length;
+  if (folder === mountPoint) return folder;
+  const above = withControllers(mountPoint, dirname(folder));
+  const more = readFileSync(join(above, "cgroup.subtree_control"), "utf8").split(/\s+/).length;
+  return more > given ? above : folder;
+}
+
+/** Nobody is in them any more: a world ends with the process that holds it. */
+function removeOrphans(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = /^plumb-test-(\d+)-/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) removed(join(parent, name));
+  }
 }
 
 function removed(folder: string): boolean {

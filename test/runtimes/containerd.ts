@@ -18,6 +18,7 @@ export function withContainerd(layers: Layers) {
 }
 
 const SOCKET = "/run/containerd/containerd.sock";
+const CONFIG = "/etc/containerd/test.toml";
 
 export interface ContainerdSettings {
   /** How many networks the CRI attaches a pod to: the first files of /etc/cni/net.d. */
@@ -39,14 +40,9 @@ export class Containerd {
   static async start(t: Scope, host: RuntimeHost, settings: ContainerdSettings = {}): Promise<Containerd> {
     // It comes with podman, and would be every pod's network.
     host.must("rm", "-f", "/etc/cni/net.d/87-podman-bridge.conflist");
-    const file = "/etc/containerd/test.toml";
     const version = host.must("containerd", "--version").includes(" 1.") ? 1 : 2;
-    host.write(file, version === 1 ? configOne(settings) : configTwo(settings));
-    // One that was killed has left it.
-    host.must("rm", "-f", SOCKET);
-    const env = Object.entries(settings.env ?? {}).map(([name, value]) => `${name}=${value}`);
-    const daemon = await host.daemon(t, ["env", ...env, "containerd", "--config", file], SOCKET);
-    const containerd = new Containerd(host, daemon);
+    host.write(CONFIG, version === 1 ? configOne(settings) : configTwo(settings));
+    const containerd = new Containerd(host, await startDaemon(t, host, settings.env));
     for (const namespace of ["default", "k8s.io"])
       host.must("ctr", "--namespace", namespace, "images", "import", IMAGE_ARCHIVE);
     return containerd;
@@ -66,6 +62,18 @@ export class Containerd {
   async run(id: string, ...command: string[]): Promise<Outcome> {
     return this.host.run(["ctr", "run", "--rm", "--cni", IMAGE, id, ...command]);
   }
+}
+
+/** Starts the daemon with the settings that are there. */
+export async function startDaemon(
+  t: Scope,
+  host: RuntimeHost,
+  env: ContainerdSettings["env"] = {},
+): Promise<Program> {
+  // One that was killed has left it.
+  await host.run(["rm", "-f", SOCKET]);
+  const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return host.daemon(t, ["env", ...variables, "containerd", "--config", CONFIG], SOCKET);
 }
 
 function configOne({ networks = 1 }: ContainerdSettings): string {

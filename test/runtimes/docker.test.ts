@@ -42,7 +42,7 @@ describe("docker", withPrograms(["dockerd", "docker", "containerd", "runc"]), ()
     for (const name of ["web", "other"]) docker.succeed(["del", "--id", name, "office"]);
     assert.equal(docker.curl("127.0.0.1:8080"), "");
     docker.must("rm", "--force", "web", "other");
-    docker.host.must("ip", "link", "delete", "up0");
+    docker.host.must("sh", "-ec", "ip link delete up0; ip netns delete outside");
     assert.deepEqual(docker.left(), before);
   });
 
@@ -246,7 +246,7 @@ describe("docker", withPrograms(["dockerd", "docker", "containerd", "runc"]), ()
     docker.host.must("iptables", "-D", ...rule);
     docker.succeed(["del", "--id", "web", "office"]);
     docker.must("rm", "--force", "web");
-    docker.host.must("ip", "link", "delete", "up0");
+    docker.host.must("sh", "-ec", "ip link delete up0; ip netns delete outside");
     assert.deepEqual(docker.left(), before);
   });
 
@@ -272,8 +272,8 @@ describe("docker", withPrograms(["dockerd", "docker", "containerd", "runc"]), ()
     await events.until("the second attachment", answers, 60);
     docker.run("plain");
     docker.must("rm", "--force", "web", "plain");
-    docker.host.must("ip", "link", "delete", "up0");
-    await events.until("the last DEL", () => docker.left().results === "", 60);
+    docker.host.must("sh", "-ec", "ip link delete up0; ip netns delete outside");
+    await events.until("the last DEL", () => docker.host.must("ls", "/var/lib/cni/results") === "", 60);
     assert.deepEqual(docker.left(), before);
     assert.equal(events.output, "");
   });

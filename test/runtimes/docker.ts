@@ -1,9 +1,10 @@
 // dockerd in a world, and containers without a network that `plumb` attaches.
 import assert from "node:assert/strict";
 import { type Program, until } from "../e2e/program.ts";
-import type { Json, Outcome, Scope } from "../e2e/world.ts";
+import type { Outcome, Scope } from "../e2e/world.ts";
 import { plumb } from "../programs.ts";
 import { IMAGE, PAGE } from "./image.ts";
+import { bridged, portmap } from "./networks.ts";
 import { IMAGE_ARCHIVE, RuntimeHost, side } from "./runtime-host.ts";
 
 const SOCKET = "/run/docker.sock";
@@ -13,21 +14,7 @@ export const ALOOF = ["--bridge=none", "--iptables=false"];
 const SANDBOX_KEY = "{{.NetworkSettings.SandboxKey}}";
 
 /** For one network: a bridge, and ports of the host. */
-export const office = {
-  cniVersion: "1.0.0",
-  name: "office",
-  plugins: [
-    {
-      type: "bridge",
-      bridge: "office0",
-      isGateway: true,
-      ipMasq: true,
-      hairpinMode: true,
-      ipam: { type: "host-local", subnet: "10.88.0.0/24", routes: [{ dst: "0.0.0.0/0" }] },
-    },
-    { type: "portmap", capabilities: { portMappings: true } },
-  ],
-};
+export const office = bridged("office", { subnets: ["10.88.0.0/24"] }, portmap);
 
 export class Docker {
   readonly host: RuntimeHost;
@@ -115,7 +102,7 @@ export class Docker {
   }
 
   /** What a network leaves behind for its next container (its bridge, chains), once it has had one. */
-  used(network = "office"): Json {
+  used(network = "office"): string[] {
     this.host.must("ip", "netns", "add", "scratch");
     this.succeed(["add", network, "/run/netns/scratch"], network === office.name ? ["8079:80"] : []);
     this.succeed(["del", network, "/run/netns/scratch"]);
@@ -124,8 +111,7 @@ export class Docker {
   }
 
   /** All that containers may leave behind. */
-  left(): Json {
-    const results = this.host.exec(["ls", "/var/lib/cni/results"]).stdout;
-    return { ...this.host.state(), results };
+  left(): string[] {
+    return this.host.remains();
   }
 }

@@ -1,5 +1,4 @@
 // podman in a world. There is no daemon: each command does the whole, and what a container's monitor does when it ends.
-import assert from "node:assert/strict";
 import { basename } from "node:path";
 import type { TestContext } from "node:test";
 import { outside } from "../e2e/answering.ts";
@@ -17,7 +16,7 @@ cni_plugin_dirs = ["/opt/cni/bin"]
 `;
 
 /** What the world is: it has no systemd, no journal, and another runtime than Debian's first choice. */
-const MACHINE = `[engine]
+export const MACHINE = `[engine]
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 runtime = "runc"
@@ -101,9 +100,7 @@ export class Podman {
 
   /** What must succeed, without a word of complaint. */
   must(...args: string[]): string {
-    const { code, stdout, stderr } = this.exec(...args);
-    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, args.join(" "));
-    return stdout.trim();
+    return this.host.quietly("podman", ...args);
   }
 
   /** As `exec`, while other things go on. */
@@ -139,16 +136,11 @@ export class Podman {
 
   /** A case after which the machine must be as it was. What one that fails leaves is taken away. */
   case(body: (t: TestContext) => void | Promise<void>): (t: TestContext) => Promise<void> {
-    return async (t) => {
-      const before = this.host.remains();
-      try {
-        await body(t);
-        assert.deepEqual(this.host.remains(), before);
-      } finally {
-        this.exec("pod", "rm", "--force", "--all", "--time=0");
-        this.exec("rm", "--force", "--all", "--time=0");
-        this.exec("network", "prune", "--force");
-      }
+    const tidy = () => {
+      this.exec("pod", "rm", "--force", "--all", "--time=0");
+      this.exec("rm", "--force", "--all", "--time=0");
+      this.exec("network", "prune", "--force");
     };
+    return this.host.leftAsItWas(tidy, body);
   }
 }

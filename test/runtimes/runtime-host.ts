@@ -1,10 +1,11 @@
 // A machine of its own for a container runtime: namespaces, cgroups and an empty /var/lib, with the packages of
 // dist/runtimes laid over /usr and /etc, and the plugins under test where runtimes look for plugins.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import type { TestContext } from "node:test";
 import { Program } from "../e2e/program.ts";
 import { type Json, type Outcome, ourPlugins, ready, reference, type Scope, World } from "../e2e/world.ts";
 import { root } from "../root.ts";
@@ -71,7 +72,7 @@ export class RuntimeHost extends World {
   }
 
   static async boot(t: Scope, layers: Layers = ["runtimes"], plugins = side): Promise<RuntimeHost> {
-    const cgroups = new Cgroups(`plumb-test-${randomUUID()}`);
+    const cgroups = new Cgroups();
     const bin = ourPlugins(t);
     const script = bootScript(layers, cgroups, pluginsOf(plugins) || bin);
     const namespaces = [
@@ -160,6 +161,26 @@ export class RuntimeHost extends World {
     return lines.sort();
   }
 
+  /** A case after which the machine must be as it was. `tidy` takes away what one that fails leaves. */
+  leftAsItWas(tidy: () => void, body: (t: TestContext) => void | Promise<void>) {
+    return async (t: TestContext): Promise<void> => {
+      const before = this.remains();
+      try {
+        await body(t);
+        assert.deepEqual(this.remains(), before);
+      } finally {
+        tidy();
+      }
+    };
+  }
+
+  /** What must succeed, without a word of complaint. */
+  quietly(...command: string[]): string {
+    const { code, stdout, stderr } = this.exec(command);
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" }, command.join(" "));
+    return stdout.trim();
+  }
+
   /** As `exec`, while other things go on. */
   async run(command: readonly string[]): Promise<Outcome> {
     const [program, ...args] = this.entering(command);
@@ -191,6 +212,9 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     ${overlay("etc")}
     # /dev/shm: podman keeps its locks there, of all its containers on a machine.
     for folder in /var/lib /var/tmp /var/log /opt /dev/shm; do mount -t tmpfs tmpfs $folder; done
+    # What the machine's own runtimes are told is not for the world's.
+    rm -rf /etc/docker/daemon.json /etc/containers/containers.conf /etc/containers/containers.conf.d
+    [ ! -d /etc/cni/net.d ] || find /etc/cni/net.d -mindepth 1 ! -name 87-podman-bridge.conflist -delete
     mkdir -p /var/lib/cni /run/lock /run/netns
     mount --bind /run/netns /run/netns
     mount --make-shared /run/netns

@@ -2,6 +2,7 @@
 import type { Json, Outcome } from "../../e2e/world.ts";
 import type { Cri } from "../cri.ts";
 import { IMAGE } from "../image.ts";
+import { CNI_BACKEND, MACHINE } from "../podman.ts";
 import { IMAGE_ARCHIVE, type RuntimeHost, side } from "../runtime-host.ts";
 import { elsewhere, fixture, type Life } from "./plan.ts";
 import type { Random } from "./random.ts";
@@ -30,15 +31,6 @@ export interface Engine {
   /** The IDs of all that it knows of. */
   ids(): Promise<string[]>;
 }
-
-const PODMAN = `[network]
-network_backend = "cni"
-cni_plugin_dirs = ["/opt/cni/bin"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-`;
 
 /** The reference needs not be waited for: some of what it fails at, it never succeeds at. */
 const PATIENCE_MS = side === "ours" ? 120_000 : 20_000;
@@ -174,7 +166,7 @@ export class Containers implements Engine {
   constructor(host: RuntimeHost, count: Count) {
     this.#host = host;
     this.#count = count;
-    host.write("/etc/containers/containers.conf", PODMAN);
+    host.write("/etc/containers/containers.conf", `${CNI_BACKEND}${MACHINE}`);
     host.must("podman", "load", "--quiet", "--input", IMAGE_ARCHIVE);
   }
 

@@ -3,6 +3,7 @@
 // What a container of a kind has is seen where one is alone; whatever the implementation, so much must each have later,
 // with names, addresses and ports of its own, and nobody has more.
 import assert from "node:assert/strict";
+import { without } from "../../e2e/mixed.ts";
 import type { Json } from "../../e2e/world.ts";
 import type { RuntimeHost } from "../runtime-host.ts";
 import { general, type Living, particular } from "./living.ts";
@@ -152,13 +153,7 @@ function hasWhatItMust({ life, interfaces }: Living, template: readonly string[]
 
 /** As lists in which a line may stand twice. */
 export function difference(wanted: readonly string[], found: readonly string[]): Difference {
-  const over = [...found];
-  const missing = wanted.filter((line) => {
-    const place = over.indexOf(line);
-    if (place >= 0) over.splice(place, 1);
-    return place < 0;
-  });
-  return { missing, over };
+  return { missing: without(wanted, found), over: without(found, wanted) };
 }
 
 /** How many lines there are of each kind of thing. */

@@ -2,7 +2,7 @@
 import type { TestContext } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { plumb } from "../../programs.ts";
-import { Containerd } from "../containerd.ts";
+import { Containerd, startDaemon } from "../containerd.ts";
 import { Cri } from "../cri.ts";
 import { HOSTNAME_PAGE } from "../image.ts";
 import { type Layers, RuntimeHost, side } from "../runtime-host.ts";
@@ -20,8 +20,6 @@ const WORKERS = 5;
 const HOUSEHOLD = 3;
 /** In how many parts the lives are, with a rest after each. */
 const PARTS = 4;
-const SOCKET = "/run/containerd/containerd.sock";
-const DAEMON = ["containerd", "--config", "/etc/containerd/test.toml"];
 
 /** How long an answer may take on a busy machine. */
 const SECONDS = side === "ours" ? "20" : "3";
@@ -363,8 +361,7 @@ export class Soak {
       await running.end();
       if (ended) return;
       this.#count("containerd started again");
-      await this.#host.run(["rm", "-f", SOCKET]);
-      await watch(await this.#host.daemon(this.#t, DAEMON, SOCKET));
+      await watch(await startDaemon(this.#t, this.#host));
     };
     watch(daemon).catch((error) => this.complaints.push(`containerd: ${error}`));
   }
