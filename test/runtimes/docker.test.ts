@@ -301,7 +301,7 @@ describe("docker", withPrograms(["dockerd", "docker", "containerd", "runc"]), ()
     assert.equal(index(), link, "the interface is the one that it had");
     assert.equal(docker.curl("127.0.0.1:8080"), PAGE);
     docker.must("rm", "--force", "old", "lost", "new");
-    await events.until("the last DEL", () => docker.left().results === "", 60);
+    await events.until("the last DEL", () => docker.host.must("ls", "/var/lib/cni/results") === "", 60);
     assert.deepEqual(docker.left(), before);
     assert.equal(events.output, "");
   });
