@@ -37,10 +37,25 @@ for (const side of SIDES) {
 
 const names = [...results.keys()];
 const cases = names.filter((name) => !names.some((other) => other.startsWith(`${name} > `)));
-console.log(`| | ${SIDES.join(" | ")} |\n|---|${"---|".repeat(SIDES.length)}`);
-for (const name of cases)
-  console.log(
-    `| ${name.replaceAll(" > ", ": ")} | ${SIDES.map((side) => results.get(name)!.get(side) ?? "-").join(" | ")} |`,
-  );
-const passed = SIDES.map((side) => cases.filter((name) => results.get(name)!.get(side) === "✔").length);
-console.log(`| ${cases.length} cases, passed | ${passed.join(" | ")} |`);
+const outcomes = (name: string) => SIDES.map((side) => results.get(name)!.get(side) ?? "-");
+const passed = (some: readonly string[]) =>
+  SIDES.map((_, column) => `${some.filter((name) => outcomes(name)[column] === "✔").length}`);
+
+printTable(
+  ["", ...SIDES],
+  cases.map((name) => [name.replaceAll(" > ", ": "), ...outcomes(name)]),
+);
+/** The runtime, with which a case's name begins. */
+const runtimeOf = (name: string) => name.split(/ > |: /)[0]!;
+printTable(
+  ["passed", "cases", ...SIDES],
+  [...new Set(cases.map(runtimeOf)), undefined].map((runtime) => {
+    const own = cases.filter((name) => runtime === undefined || runtimeOf(name) === runtime);
+    return [runtime ?? "all", `${own.length}`, ...passed(own)];
+  }),
+);
+
+function printTable(head: readonly string[], rows: readonly string[][]): void {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  console.log(["", line(head), `|${"---|".repeat(head.length)}`, ...rows.map(line)].join("\n"));
+}
