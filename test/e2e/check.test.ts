@@ -279,3 +279,12 @@ test("what later plugins of a chain add is no damage", async (t) => {
     dns: { nameservers: ["192.0.2.1"] },
   });
 });
+
+test("a bridge that was made elsewhere may have got the MAC of another port since ADD", async (t) => {
+  const w = await World.start(t);
+  const c1 = w.container();
+  w.must("ip", "link", "add", "br0", "type", "bridge");
+  const result = w.add(bridge, c1);
+  const [first, ...others] = result.interfaces;
+  w.check(bridge, c1, { ...result, interfaces: [{ ...first, mac: "02:00:5e:00:53:09" }, ...others] });
+});

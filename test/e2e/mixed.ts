@@ -308,7 +308,12 @@ export function testMixed(subject: Subject): void {
         for (const member of members)
           for (const by of SIDES) {
             const error = by === "theirs" ? subject.mistaken?.(member.maker, release) : undefined;
-            assert.match(host.check(by, member, ifName).join(), error ?? /^$/, member.container.id);
+            const said = host.check(by, member, ifName).join();
+            assert.match(
+              said,
+              error ?? /^$/,
+              `CHECK by ${by} of ${member.container.id}, of ${member.maker}: ${said}`,
+            );
           }
 
         // The host's state is read once between two steps: each takes its own away, and nothing else.

@@ -1,4 +1,5 @@
 import { Cidr } from "../../address/cidr.ts";
+import { keepsMac } from "../../net/bridge.ts";
 import { damaged } from "../../net/damaged.ts";
 import { checkMacSpoofCheck } from "../../net/macspoof/check.ts";
 import { checkMasquerade } from "../../net/masquerade/check.ts";
@@ -40,7 +41,9 @@ export function check(request: CheckRequest<BridgeConfig>): void {
 
 function checkBridge({ config, hostNetns }: CheckRequest<BridgeConfig>, { interfaces = [] }: Result): Link {
   const described = interfaces.find(({ name, sandbox }) => name === config.bridge && !sandbox);
-  const bridge = verifyLink(hostNetns, "bridge", described ?? { name: config.bridge });
+  const bridge = verifyLink(hostNetns, "bridge", { name: config.bridge });
+  // One that was made elsewhere, as the reference's for VLANs, may have the MAC of one of its ports, which come and go.
+  if (described && keepsMac(bridge)) verifyLink(hostNetns, "bridge", described);
   verifyUp(bridge);
   if (config.promiscMode && (bridge.flags & IFF_PROMISC) === 0)
     throw damaged(`bridge ${bridge.name} is not promiscuous`);
