@@ -92,6 +92,9 @@ test(
     const netem = "root netem loss 30% delay 50ms".split(" ");
     w.must("tc", "qdisc", "add", "dev", "phys", ...netem);
     n.server.must("tc", "qdisc", "add", "dev", "wire", ...netem);
+    // The kernel loads the module of a kind for the first that wants it, and tells others meanwhile that there is none.
+    w.must(..."ip link add link phys name first type macvlan".split(" "));
+    w.must("ip", "link", "delete", "first");
     const containers = Array.from({ length: 10 }, (_, i) => w.container(`c${i}`));
     const config = { type: "macvlan", master: "phys", ipam: { type: "dhcp" } };
     const added = await Promise.all(containers.map((container) => w.start("ADD", config, container)));
