@@ -219,7 +219,6 @@ function bootScript(layers: Layers, cgroups: Cgroups, plugins: string): string {
     mount --bind /run/netns /run/netns
     mount --make-shared /run/netns
     for folder in ${PLUGIN_FOLDERS.join(" ")}; do mkdir -p $folder; done
-    mkdir -p /opt/reference && mount --bind /usr/lib/cni /opt/reference
     for folder in ${PLUGIN_FOLDERS.join(" ")}; do mount --bind ${plugins} $folder; done
     mount -t sysfs sysfs /sys
     ${cgroups.mountScript()}
